@@ -1,0 +1,96 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The house rules of CONVENTIONS: every target of ours is built with them.
+let house: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let arguments = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let lifecycle = Target.Dependency.product(
+  name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let configuration = Target.Dependency.product(
+  name: "Configuration", package: "swift-configuration")
+let httpClient = Target.Dependency.product(
+  name: "AsyncHTTPClient", package: "async-http-client")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
+
+/// A library of ours, under the house rules.
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: house)
+}
+
+/// A command of ours: parse, validate, run.
+func command(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: dependencies, swiftSettings: house)
+}
+
+/// The tests of one target.
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: house)
+}
+
+let package = Package(
+  name: "syncpay",
+  platforms: [.macOS(.v26)],
+  products: [
+    .executable(name: "syncpayd", targets: ["syncpayd"]),
+    .executable(name: "syncpay", targets: ["syncpay"]),
+    .executable(name: "syncpay-audit", targets: ["syncpay-audit"]),
+    .executable(name: "syncpay-bench", targets: ["syncpay-bench"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(
+      url: "https://github.com/apple/swift-configuration", from: "1.4.0",
+      traits: ["JSON", "CommandLineArguments"]),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+    library("Bytes", [crypto]),
+    library("HybridTime", ["Bytes"]),
+    library("ClockSync", ["Bytes", "HybridTime"]),
+    library("Raft", ["Bytes"]),
+    library("Ledger", ["Bytes", "HybridTime"]),
+    library("SegmentLog", ["Bytes", "HybridTime", "CLZ4"]),
+    library("Timeline", ["HybridTime", heap]),
+    library("Replica", ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog"]),
+    library("NodeRuntime", ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica"]),
+    library("Audit", ["Bytes", "HybridTime", "Ledger", "SegmentLog", "Timeline"]),
+    library(
+      "NodeServer",
+      [
+        "Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica",
+        "NodeRuntime", nioCore, nioPosix, hummingbird, lifecycle, logging, configuration,
+      ]),
+    command("syncpayd", ["NodeServer", arguments, logging, lifecycle, configuration]),
+    command("syncpay", [arguments, httpClient, nioCore]),
+    command("syncpay-audit", ["Audit", arguments]),
+    command(
+      "syncpay-bench",
+      [
+        "Bytes", "HybridTime", "Ledger", "SegmentLog", "Timeline", "Audit", arguments, histogram,
+        nioCore, nioPosix, nioHTTP1,
+      ]),
+  ]
+)
