@@ -75,7 +75,9 @@ let package = Package(
     library("SegmentLog", ["Bytes", "HybridTime", "CLZ4"]),
     library("Timeline", ["HybridTime", heap]),
     library("Replica", ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog"]),
-    library("NodeRuntime", ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica"]),
+    library(
+      "NodeRuntime",
+      ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica"]),
     library("Audit", ["Bytes", "HybridTime", "Ledger", "SegmentLog", "Timeline"]),
     library(
       "NodeServer",

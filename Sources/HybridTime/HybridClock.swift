@@ -31,7 +31,8 @@ public struct HybridClock: Sendable {
     guard ahead <= aheadNanosecondsMax else {
       throw .localAhead(nanoseconds: ahead, limitNanoseconds: aheadNanosecondsMax)
     }
-    last = correctedNanoseconds > last.wallNanoseconds
+    last =
+      correctedNanoseconds > last.wallNanoseconds
       ? HybridTimestamp(wallNanoseconds: correctedNanoseconds, logical: 0) : successor(of: last)
     return last
   }
