@@ -25,6 +25,7 @@ let configuration = Target.Dependency.product(
 let httpClient = Target.Dependency.product(
   name: "AsyncHTTPClient", package: "async-http-client")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 
 /// A library of ours, under the house rules.
@@ -69,12 +70,14 @@ let package = Package(
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     library("Bytes", [crypto]),
     library("HybridTime", ["Bytes"]),
+    library("JSONText", ["Bytes"]),
     library("ClockSync", ["Bytes", "HybridTime"]),
     library("Raft", ["Bytes"]),
     library("Ledger", ["Bytes", "HybridTime"]),
     library("SegmentLog", ["Bytes", "HybridTime", "CLZ4"]),
     library("Timeline", ["HybridTime", heap]),
-    library("Replica", ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog"]),
+    library("Replica", ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", deque]),
+    library("HostFiles", ["SegmentLog"]),
     library(
       "NodeRuntime",
       ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica"]),

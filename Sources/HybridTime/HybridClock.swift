@@ -31,6 +31,11 @@ public struct HybridClock: Sendable {
     guard ahead <= aheadNanosecondsMax else {
       throw .localAhead(nanoseconds: ahead, limitNanoseconds: aheadNanosecondsMax)
     }
+    return tickRegardless(correctedNanoseconds: correctedNanoseconds)
+  }
+
+  /// A stamp for an event that must not be refused, a batch or a report, however far ahead.
+  public mutating func tickRegardless(correctedNanoseconds: Int64) -> HybridTimestamp {
     last =
       correctedNanoseconds > last.wallNanoseconds
       ? HybridTimestamp(wallNanoseconds: correctedNanoseconds, logical: 0) : successor(of: last)

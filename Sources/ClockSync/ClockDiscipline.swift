@@ -1,0 +1,159 @@
+package import HybridTime
+
+/// A stretch of monotonic time in which corrected time runs a little faster or slower.
+struct ClockSlew: Hashable, Sendable {
+  /// Monotonic start, nanoseconds.
+  var start: Int64
+  /// Monotonic end, nanoseconds. Invariant: not before `start`.
+  var end: Int64
+  /// Parts per billion. Invariant: magnitude below 10^9, so that corrected time never runs back.
+  var rate: Int64
+
+  static var none: ClockSlew { ClockSlew(start: 0, end: 0, rate: 0) }
+
+  /// What the slew has moved corrected time by at a monotonic time, nanoseconds.
+  @inline(__always) func moved(atMonotonic now: Int64) -> Int64 {
+    rate == 0 ? 0 : PartsPerBillion.truncated(min(max(now, start), end) - start, rate: rate)
+  }
+}
+
+/// The corrected clock as a value: everything that a reading needs, pure and without allocation.
+///
+/// Corrected time is a line over the *monotonic* clock with at most two slews on it. Setting the
+/// system clock moves `correction`, never corrected time. The runtime publishes a new value
+/// whenever ``NodeClock`` has made one; readers may hold an older one.
+///
+/// Monotonicity across publications: a new value equals the old one until
+/// ``slewLeadNanoseconds`` after it was made, so readers of either see one line. HAZARD: a reader
+/// that keeps a value, or a monotonic time it has read, for longer than that can be off by slew ×
+/// the excess (1 µs per millisecond at 500 ppm); the hybrid clock above it keeps stamps monotone.
+/// The one exception is the first synchronization, which may step either way.
+package struct ClockDiscipline: Hashable, Sendable {
+  /// How long after its making a new slew begins, nanoseconds.
+  package static let slewLeadNanoseconds: Int64 = 10_000_000
+
+  /// Corrected − monotonic without the slews, nanoseconds.
+  var offset: Int64
+  /// A slew that ends before ``current`` begins.
+  var previous = ClockSlew.none
+  /// The latest slew.
+  var current = ClockSlew.none
+  /// The estimated time − monotonic, nanoseconds: where the slews lead.
+  var target: Int64
+  /// ± about the target when it was estimated, nanoseconds.
+  var targetError: Int64
+  /// When the target was estimated, monotonic nanoseconds.
+  var targetMonotonic: Int64
+  /// How fast the target's error grows, parts per billion.
+  var errorGrowth: Int64
+  /// Added to the bound while a disruption is not accounted for, nanoseconds.
+  var disruptionAllowance: Int64 = 0
+  /// raw − monotonic when this was made, nanoseconds: a jump from it is a step.
+  var rawMinusMonotonic: Int64
+  /// When this was made, monotonic nanoseconds: no newer one for long is a pause.
+  var publishedMonotonic: Int64
+  var stepThreshold: Int64
+  var pauseThreshold: Int64
+  var hostClockBound: Int64
+  /// What the clock claims about itself.
+  package internal(set) var status = ClockStatus.unsynchronized
+  /// What the bound is measured against.
+  package internal(set) var reference = ClockReference.local
+  /// The clock-sync state's number.
+  package internal(set) var epoch: UInt32
+  /// Whether a time was ever agreed on since the start.
+  package internal(set) var hasSynchronized = false
+  /// Whether time servers of this node's own are among those that decide its time.
+  package internal(set) var isDirect = false
+
+  /// Corrected time at a monotonic time, nanoseconds since 1970. Never runs back.
+  package func correctedNanoseconds(atMonotonic now: Int64) -> Int64 {
+    now + offset + previous.moved(atMonotonic: now) + current.moved(atMonotonic: now)
+  }
+
+  /// What the clock says, from a raw and a monotonic time that were read together.
+  ///
+  /// The bound is the estimate's error, grown since, plus what has not been slewed yet. With
+  /// reference `.local` it is the configured bound of the host's clock plus the distance to it.
+  /// A step or a pause that no newer value accounts for is seen here already and marked.
+  /// HAZARD: a thread that is suspended between its two clock reads makes the correction (not
+  /// corrected time) wrong by that long.
+  package func reading(
+    rawNanoseconds raw: Int64, monotonicNanoseconds now: Int64
+  ) -> ClockReading {
+    let corrected = correctedNanoseconds(atMonotonic: now)
+    let jump = raw - now - rawMinusMonotonic
+    let isStep = jump.magnitude > UInt64(stepThreshold)
+    let isDisrupted = isStep || now - publishedMonotonic > pauseThreshold
+    var bound: Int64
+    if reference == .local {
+      bound = hostClockBound + Int64(clamping: (corrected - raw).magnitude)
+    } else {
+      bound =
+        targetError + Int64(clamping: (corrected - (now + target)).magnitude)
+        + PartsPerBillion.roundedUp(now - targetMonotonic, rate: errorGrowth)
+        + disruptionAllowance + (isStep ? max(jump, 0) : 0)
+    }
+    bound = min(bound, ClockLimits.spanNanosecondsMax)
+    return ClockReading(
+      rawNanoseconds: raw, correctionNanoseconds: corrected - raw, boundNanoseconds: bound,
+      epoch: epoch, status: isDisrupted ? .disrupted : status, reference: reference)
+  }
+
+  /// The answer to a peer's request that came in at a raw and monotonic time and leaves now.
+  ///
+  /// The transmit time is the receive time carried on by the monotonic clock, so a step of the
+  /// system clock in between cannot split the answer.
+  package func answer(
+    nonce: UInt64, receivedRawNanoseconds: Int64, receivedMonotonicNanoseconds: Int64,
+    monotonicNanoseconds now: Int64
+  ) -> PeerClockAnswer {
+    let transmit = receivedRawNanoseconds + max(now - receivedMonotonicNanoseconds, 0)
+    let reading = reading(rawNanoseconds: transmit, monotonicNanoseconds: now)
+    return PeerClockAnswer(
+      nonce: nonce, receiveNanoseconds: receivedRawNanoseconds, transmitNanoseconds: transmit,
+      claim: PeerClockClaim(
+        correctionNanoseconds: min(
+          max(reading.correctionNanoseconds, -ClockLimits.spanNanosecondsMax),
+          ClockLimits.spanNanosecondsMax),
+        boundNanoseconds: reading.boundNanoseconds, status: reading.status,
+        reference: reading.reference, isDirect: isDirect))
+  }
+}
+
+extension ClockDiscipline {
+  /// Leads corrected time to a new estimate: at once the first time, by a slew later.
+  mutating func steer(
+    to agreement: ClockAgreement, errorGrowth: Int64, slewRateMax: Int64, monotonic now: Int64
+  ) {
+    target = agreement.offsetNanoseconds
+    targetError = agreement.boundNanoseconds
+    targetMonotonic = now
+    self.errorGrowth = errorGrowth
+    disruptionAllowance = 0
+    if hasSynchronized {
+      planSlew(rateMax: slewRateMax, monotonic: now)
+    } else {
+      offset = target
+      previous = .none
+      current = .none
+      hasSynchronized = true
+    }
+  }
+
+  /// Replaces the current slew, from ``slewLeadNanoseconds`` on, by one that ends at the target.
+  ///
+  /// While the current one is younger than twice the lead it stays: its beginning must not
+  /// change under a reader. The next poll plans again.
+  private mutating func planSlew(rateMax: Int64, monotonic now: Int64) {
+    let start = now + Self.slewLeadNanoseconds
+    guard now - current.start >= Self.slewLeadNanoseconds else { return }
+    offset += previous.moved(atMonotonic: .max)
+    previous = current
+    previous.end = min(previous.end, start)
+    let residual = start + target - (start + offset + previous.moved(atMonotonic: start))
+    let duration = PartsPerBillion.duration(of: residual, rate: rateMax)
+    current = ClockSlew(
+      start: start, end: start + duration, rate: residual < 0 ? -rateMax : rateMax)
+  }
+}

@@ -1,0 +1,109 @@
+/// Why a request to a source gave no sample.
+package enum ClockFailure: Error, Hashable, Sendable {
+  /// No answer in time.
+  case timeout
+  /// It could not be sent.
+  case unreachable
+  /// The answer was not believed.
+  case refused(NTPRefusal)
+  /// The answer was believed but does not count.
+  case sample(ClockSampleRefusal)
+  /// The source asked to be left alone, for a while or for good.
+  case kissOfDeath(KissCode)
+}
+
+/// What a node knows of one source.
+struct ClockSourceState: Hashable, Sendable {
+  /// RATE at most slows a source down to this many times its interval.
+  static let slowdownMax: Int64 = 64
+
+  let source: ClockSource
+  let name: String
+  let polling: ClockPolling
+  /// The most that its clock and ours drift apart, parts per billion.
+  let rate: Int64
+  var filter = ClockFilter()
+  /// One bit per request, 1 for answered, the newest lowest (RFC 5905 §9.2).
+  var reach: UInt8 = 0
+  var lastHeardMonotonic: Int64?
+  var nextPollMonotonic: Int64
+  /// Requests left at the faster pace.
+  var burstLeft: Int
+  /// What RATE has multiplied the interval by.
+  var slowdown: Int64 = 1
+  var refusedBy: KissCode?
+  var sampleCount = 0
+  var failureCount = 0
+  var lastFailure: ClockFailure?
+  var verdict = ClockVerdict.unheard
+
+  init(source: ClockSource, name: String, polling: ClockPolling, rate: Int64, monotonic: Int64) {
+    self.source = source
+    self.name = name
+    self.polling = polling
+    self.rate = rate
+    nextPollMonotonic = monotonic
+    burstLeft = polling.burstCount
+  }
+
+  var intervalNanoseconds: Int64 { polling.intervalNanoseconds * slowdown }
+
+  mutating func take(_ sample: ClockSample) throws(ClockSampleRefusal) {
+    try filter.insert(sample, rate: rate)
+    sampleCount += 1
+    reach = reach << 1 | 1
+    lastHeardMonotonic = sample.monotonicNanoseconds
+  }
+
+  mutating func fail(_ failure: ClockFailure) {
+    failureCount += 1
+    lastFailure = failure
+    reach <<= 1
+    guard case .kissOfDeath(let code) = failure else { return }
+    if code.isFinal { refusedBy = code }
+    if code == .rate {
+      slowdown = min(slowdown * 2, Self.slowdownMax)
+      burstLeft = 0
+    }
+  }
+
+  /// Whether it must be asked now; if so, when next is settled.
+  mutating func takeDuePoll(monotonic now: Int64) -> Bool {
+    guard refusedBy == nil, now >= nextPollMonotonic else { return false }
+    let isBurst = burstLeft > 0
+    if isBurst { burstLeft -= 1 }
+    nextPollMonotonic = now + (isBurst ? polling.burstIntervalNanoseconds : intervalNanoseconds)
+    return true
+  }
+
+  /// Forgets the samples and asks again at the faster pace.
+  mutating func restart(monotonic now: Int64) {
+    filter.removeAll()
+    verdict = .unheard
+    if slowdown == 1 {
+      nextPollMonotonic = now
+      burstLeft = polling.burstCount
+    }
+  }
+
+  /// Why it cannot be used now; `nil` when it is fresh.
+  func unusable(monotonic now: Int64, staleAfterPolls: Int64) -> ClockVerdict? {
+    if let refusedBy { return .refused(refusedBy) }
+    guard let newest = filter.newest else { return .unheard }
+    let age = now - newest.monotonicNanoseconds
+    return age > staleAfterPolls * intervalNanoseconds ? .stale(nanoseconds: age) : nil
+  }
+
+  func estimate(_ role: ClockFilter.Role, monotonic now: Int64) -> ClockEstimate? {
+    switch (source, role) {
+    case (.peer, .external):
+      guard filter.newest?.claim?.isExternal == true else { return nil }
+      // True time drifts against our clock alone; the raw clocks' drift apart is twice that.
+      return filter.estimate(role: role, atMonotonic: now, rate: rate / 2)
+    case (.peer, .raw), (.server, .raw):
+      return filter.estimate(role: role, atMonotonic: now, rate: rate)
+    case (.server, .external), (.host, .raw), (.host, .external):
+      return nil
+    }
+  }
+}

@@ -1,0 +1,225 @@
+package import Bytes
+
+/// The deterministic ledger: double entry over 128-bit balances, each transaction id once.
+///
+/// The outcome of every event is a pure function of the events before it; the same batches give
+/// the same ``digest`` on every node. It cannot be copied (it may hold gigabytes): hold it as a
+/// stored property of a `~Copyable` struct or of a final class, and hand it on by `consuming`.
+/// After ``apply(firstSequence:count:records:batchHash:outcomes:)`` threw midway, it refuses
+/// everything further: rebuild it from the log.
+package struct LedgerState: ~Copyable, Sendable {
+  /// Highest event number: an id's entry has 55 bits for it.
+  package static let sequenceMax = EventSequence(1 << 55 - 1)
+  /// Events that are decoded together before they are applied one by one: enough to overlap their
+  /// cache misses, few enough to stay in the first-level cache.
+  private static let groupCountMax = 32
+
+  var transactions: TransactionTable
+  var accounts: AccountTable
+  var bitmap = AppliedBitmap()
+  /// Per currency code: 1 + the exponent that its first payment fixed; 0 where there was none.
+  private var exponents: FlatStorage<UInt8>
+  private var isBroken = false
+  /// The events being applied; empty between calls but for its room.
+  private var group = FlatStorage<GatheredEvent>(capacity: groupCountMax)
+  /// Where ``touchGroup()`` leaves what it read, so that the reads are not optimized away.
+  private var touched: UInt64 = 0
+
+  /// How many events gave what.
+  package private(set) var counts = LedgerCounts()
+  /// The last event applied; zero before the first.
+  package private(set) var lastSequence = EventSequence.zero
+  /// Running digest over all batches, their outcomes and the balances they left.
+  package private(set) var digest = Digest256.zero
+
+  /// An empty ledger.
+  ///
+  /// `seed` only places things in tables, no result depends on it. Where strangers choose names
+  /// and ids, make it random, so that nobody can crowd a table.
+  package init(seed: UInt64 = 0x5eed) {
+    transactions = TransactionTable(seed: seed)
+    accounts = AccountTable(seed: seed ^ Mixing.multiplier2)
+    exponents = FlatStorage(repeating: 0, count: Currency.codeCount)
+  }
+
+  /// Accounts opened so far; a name in two currencies counts twice.
+  package var accountCount: Int { accounts.count }
+
+  /// Applies one batch and appends one outcome per event to `outcomes`.
+  ///
+  /// `records` are the batch's uncompressed records, `batchHash` the hash that vouches for them.
+  package mutating func apply(
+    firstSequence: EventSequence, count: UInt64, records: borrowing RawSpan,
+    batchHash: Digest256, outcomes: inout [Outcome]
+  ) throws(LedgerError) {
+    guard !isBroken else { throw .broken }
+    guard firstSequence == lastSequence.next else {
+      throw .sequenceGap(expected: lastSequence.next, found: firstSequence)
+    }
+    guard count <= Self.sequenceMax.rawValue - lastSequence.rawValue else {
+      throw .sequenceBeyondLimit(firstSequence)
+    }
+    // Until the end is reached: whoever catches an error must not go on with half a batch.
+    isBroken = true
+    outcomes.reserveCapacity(outcomes.count + Int(min(count, UInt64(records.byteCount))))
+    var accumulator = OutcomeAccumulator()
+    var cursor = RecordCursor(records)
+    var found: UInt64 = 0
+    while true {
+      try gather(&cursor, in: records, firstSequence.rawValue + found, room: count - found)
+      if group.count == 0 { break }
+      touchGroup()
+      for index in 0..<group.count {
+        let sequence = EventSequence(firstSequence.rawValue + found)
+        settle(group[index], sequence, in: records, &accumulator, &outcomes)
+        found += 1
+      }
+    }
+    guard found == count else { throw .countMismatch(expected: count, found: found) }
+    lastSequence = EventSequence(lastSequence.rawValue + count)
+    digest = accumulator.digest(
+      after: digest, batchHash: batchHash, firstSequence: firstSequence, count: count)
+    isBroken = false
+  }
+
+  /// Decodes the next group of events into ``group``; at most `room` records may come.
+  private mutating func gather(
+    _ cursor: inout RecordCursor, in records: borrowing RawSpan, _ first: UInt64, room: UInt64
+  ) throws(LedgerError) {
+    group.removeAll()
+    while group.count < Self.groupCountMax {
+      let sequence = EventSequence(first &+ UInt64(group.count))
+      let record: Record?
+      do { record = try cursor.next(in: records) } catch {
+        throw .damagedRecord(sequence: sequence, error: error)
+      }
+      guard let record else { return }
+      guard UInt64(group.count) < room else {
+        let before = first - lastSequence.next.rawValue
+        throw .countMismatch(expected: before + room, found: before + room + 1)
+      }
+      guard let kind = record.kind else {
+        throw .unknownKind(record.kindNumber, sequence: sequence)
+      }
+      do { group.append(try gathered(record, kind, in: records)) } catch {
+        throw .damagedRecord(sequence: sequence, error: error)
+      }
+    }
+  }
+
+  /// Decodes one event, and computes everything about it that no earlier event can change.
+  @inline(__always)
+  private func gathered(
+    _ record: Record, _ kind: EventKind, in records: borrowing RawSpan
+  ) throws(DecodeError) -> GatheredEvent {
+    switch kind {
+    case .payment:
+      let payment = try PaymentView(record.body, in: records)
+      let key = TransactionKey(payment, in: records)
+      return GatheredEvent(
+        isPayment: true, key: key, place: transactions.place(key),
+        fingerprint: Mixing.fingerprint(
+          amount: payment.amountMinorUnits, currency: payment.currency, texts: payment.texts,
+          in: records),
+        amount: payment.amountMinorUnits, currency: payment.currency,
+        senderHash: accounts.hash(payment.sender, in: records, payment.currency),
+        receiverHash: accounts.hash(payment.receiver, in: records, payment.currency),
+        sender: .init(payment.sender), receiver: .init(payment.receiver))
+    case .clockReport: try ClockReport.check(record.body, in: records)
+    case .beacon: _ = try Event.beaconStamp(record.body, in: records)
+    }
+    return .noted
+  }
+
+  /// Brings what the group will need into the cache, all of it at once.
+  private mutating func touchGroup() {
+    var sum = touched
+    for index in 0..<group.count {
+      sum &+= transactions.touch(group[index].place)
+      sum &+= accounts.touchPlace(group[index].senderHash)
+      sum &+= accounts.touchPlace(group[index].receiverHash)
+    }
+    for index in 0..<group.count {
+      sum &+= accounts.touchAccount(group[index].senderHash)
+      sum &+= accounts.touchAccount(group[index].receiverHash)
+    }
+    touched = sum
+  }
+
+  @inline(__always)
+  private mutating func settle(
+    _ event: GatheredEvent, _ sequence: EventSequence, in records: borrowing RawSpan,
+    _ accumulator: inout OutcomeAccumulator, _ outcomes: inout [Outcome]
+  ) {
+    var sender: Int128 = 0
+    var receiver: Int128 = 0
+    let outcome =
+      event.isPayment
+      ? settlePayment(event, sequence, in: records, &sender, &receiver) : Outcome(.noted)
+    accumulator.mix(sequence, outcome, sender: sender, receiver: receiver)
+    bitmap.append(outcome.code == .applied)
+    counts.note(outcome.code)
+    outcomes.append(outcome)
+  }
+
+  @inline(__always)
+  private mutating func settlePayment(
+    _ payment: GatheredEvent, _ sequence: EventSequence, in records: borrowing RawSpan,
+    _ senderBalance: inout Int128, _ receiverBalance: inout Int128
+  ) -> Outcome {
+    let location = transactions.locate(payment.key, at: payment.place)
+    let earlier = location.entry
+    guard earlier.isEmpty else {
+      return earlier.fingerprint == payment.fingerprint
+        ? Outcome(.duplicate, originalCode: earlier.code, original: earlier.sequence)
+        : Outcome(.idReused, originalCode: .idReused, original: earlier.sequence)
+    }
+    let code = move(payment, in: records, &senderBalance, &receiverBalance)
+    transactions.insert(
+      TransactionEntry(
+        key: payment.key, fingerprint: payment.fingerprint, sequence: sequence, code: code),
+      at: location)
+    return Outcome(code)
+  }
+
+  /// Debits the sender and credits the receiver, or changes no balance.
+  @inline(__always)
+  private mutating func move(
+    _ payment: GatheredEvent, in records: borrowing RawSpan,
+    _ senderBalance: inout Int128, _ receiverBalance: inout Int128
+  ) -> OutcomeCode {
+    guard !Self.equal(payment.sender.range, payment.receiver.range, in: records) else { return .sameAccount }
+    let currency = payment.currency
+    let exponentMark = UInt8(truncatingIfNeeded: currency.exponent + 1)
+    let fixed = exponents[currency.codeIndex]
+    guard fixed == 0 || fixed == exponentMark else { return .exponentMismatch }
+    guard let sender = accounts.findOrOpen(
+      payment.sender.range, in: records, currency, hash: payment.senderHash),
+      let receiver = accounts.findOrOpen(
+        payment.receiver.range, in: records, currency, hash: payment.receiverHash)
+    else { return .accountsFull }
+    let amount = Int128(payment.amount)
+    let (debited, isTooLow) = accounts.balance(sender).subtractingReportingOverflow(amount)
+    let (credited, isTooHigh) = accounts.balance(receiver).addingReportingOverflow(amount)
+    guard !isTooLow, !isTooHigh else { return .balanceOverflow }
+    if fixed == 0 { exponents[currency.codeIndex] = exponentMark }
+    accounts.setBalance(sender, debited)
+    accounts.setBalance(receiver, credited)
+    senderBalance = debited
+    receiverBalance = credited
+    return .applied
+  }
+
+  @inline(__always)
+  private static func equal(
+    _ left: Range<Int>, _ right: Range<Int>, in bytes: borrowing RawSpan
+  ) -> Bool {
+    guard left.count == right.count else { return false }
+    for offset in 0..<left.count {
+      let first = bytes.unsafeLoad(fromByteOffset: left.lowerBound + offset, as: UInt8.self)
+      let second = bytes.unsafeLoad(fromByteOffset: right.lowerBound + offset, as: UInt8.self)
+      if first != second { return false }
+    }
+    return true
+  }
+}

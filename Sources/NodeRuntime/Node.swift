@@ -1,0 +1,267 @@
+package import Bytes
+package import ClockSync
+package import HybridTime
+import Ledger
+package import Raft
+package import Replica
+
+/// The cadence of a node's own duties, in ticks.
+package struct NodeTiming: Hashable, Sendable {
+  /// Between two estimates of the clock.
+  package var clockPollTicks = 10
+  /// Between two looks at the peers' health.
+  package var healthTicks = 10
+  /// Between two clock reports of this node in the log, while nothing changes.
+  package var clockReportTicks = 1000
+  /// After a change of the clock's state, a report is logged no sooner than this after the last.
+  package var clockReportTicksMin = 100
+
+  /// The defaults, for a tick of 10 ms.
+  package init() {}
+}
+
+/// A whole node but for the world around it: carries out its replica's effects over any
+/// environment, keeps its clock, and watches its peers.
+///
+/// One thread drives it. After a group of calls comes ``flush()``.
+package struct Node<Environment: NodeEnvironment>: ~Copyable {
+  private let environment: Environment
+  private let timing: NodeTiming
+  private var replica: Replica
+  private var clock: NodeClock
+  private var exchanges: ClockExchanges
+  private var peers: PeerTable
+  private var effects: [ReplicaEffect] = []
+  private var tickCount = 0
+  private var reportedTick: Int?
+  private var reportedEpoch: UInt32?
+  private var notedEpoch: UInt32?
+  private var isHalted = false
+
+  /// A node from a replica that was rebuilt from disk. `generator` makes unpredictable numbers.
+  package init(
+    replica: consuming Replica, clock: ClockConfiguration, epoch: UInt32,
+    thresholds: HealthThresholds, timing: NodeTiming,
+    generator: any RandomNumberGenerator & Sendable, environment: Environment
+  ) {
+    let now = environment.hostTime()
+    self.environment = environment
+    self.timing = timing
+    self.clock = NodeClock(
+      configuration: clock, epoch: epoch, rawNanoseconds: now.rawNanoseconds,
+      monotonicNanoseconds: now.monotonicNanoseconds)
+    let id = replica.id
+    peers = PeerTable(
+      replica.configuration.raft.voters.filter { $0 != id }, thresholds: thresholds)
+    exchanges = ClockExchanges(generator: generator)
+    self.replica = replica
+    environment.publish(self.clock.discipline)
+  }
+
+  /// One tick has passed.
+  package mutating func tick() {
+    tickCount += 1
+    let now = environment.hostTime()
+    askForTime(now)
+    if tickCount.isMultiple(of: timing.clockPollTicks) { pollClock(now) }
+    if tickCount.isMultiple(of: timing.healthTicks) { judgePeers(now) }
+    reportClock(now)
+    step(.tick)
+  }
+
+  /// Clients of this node want to pay.
+  package mutating func submit(_ submissions: [Submission]) { step(.submit(submissions)) }
+
+  /// A peer said something; it came in at `time`.
+  package mutating func receive(_ message: PeerMessage, from peer: NodeID, at time: HostTime) {
+    peers.heard(peer, at: time)
+    switch message {
+    case .clockRequest(let nonce):
+      let answer = clock.discipline.answer(
+        nonce: nonce, receivedRawNanoseconds: time.rawNanoseconds,
+        receivedMonotonicNanoseconds: time.monotonicNanoseconds,
+        monotonicNanoseconds: environment.hostTime().monotonicNanoseconds)
+      environment.send(.clockResponse(answer), to: peer)
+    case .clockResponse(let answer): take(answer, from: peer, at: time)
+    case .raft, .append, .forward, .forwardRefused: step(.receive(message, from: peer))
+    }
+  }
+
+  /// A group of storage work is durable.
+  package mutating func stored(_ report: StorageReport) {
+    for released in report.released { environment.send(released.message, to: released.to) }
+    if let entry = report.persisted { step(.persisted(entry)) }
+  }
+
+  /// A connection to the peer is up.
+  package mutating func peerConnected(_ peer: NodeID) {
+    peers.setConnected(peer, true)
+    peers.heard(peer, at: environment.hostTime())
+    step(.peerConnected(peer))
+  }
+
+  /// The connection to the peer broke.
+  package mutating func peerLost(_ peer: NodeID) {
+    peers.setConnected(peer, false)
+    step(.peerLost(peer))
+  }
+
+  /// A time server's datagram came in at `time`.
+  package mutating func timeServerAnswered(
+    _ server: UInt16, datagram: [UInt8], at time: HostTime
+  ) {
+    guard let exchange = exchanges.end(.server(server)) else { return }
+    do {
+      let answer = try exchange.accept(
+        datagram: datagram, monotonicNanoseconds: time.monotonicNanoseconds,
+        rawNanoseconds: time.rawNanoseconds)
+      switch answer {
+      case .sample(let sample):
+        clock.record(sample, from: exchange.source)
+        pollClock(time)
+      case .kissOfDeath(let code):
+        clock.recordFailure(.kissOfDeath(code), from: exchange.source)
+      }
+    } catch .originMismatch {
+      exchanges.resume(exchange)  // Somebody else's, or forged: the real answer may still come.
+    } catch {
+      clock.recordFailure(.refused(error), from: exchange.source)
+    }
+  }
+
+  /// Hand over leadership and take no more payments: the node is about to stop.
+  package mutating func drain() { step(.drain) }
+
+  /// Ends a group of calls: what came in together goes out together.
+  package mutating func flush() {
+    replica.flush(reading: reading(), into: &effects)
+    carryOut()
+  }
+
+  private func reading() -> ClockReading {
+    let now = environment.hostTime()
+    return clock.reading(
+      rawNanoseconds: now.rawNanoseconds, monotonicNanoseconds: now.monotonicNanoseconds)
+  }
+
+  private mutating func step(_ input: ReplicaInput) {
+    guard !isHalted else { return }
+    replica.step(input, reading: reading(), into: &effects)
+    carryOut()
+  }
+
+  private mutating func carryOut() {
+    var work: [StorageWork] = []
+    var settlements: [PaymentSettlement] = []
+    for effect in effects {
+      switch effect {
+      case .store(let command): work.append(.command(command))
+      case .sendAfterStore(let message, let peer): work.append(.release(message, to: peer))
+      case .send(let message, let peer): environment.send(message, to: peer)
+      case .readAndSend(let request, let peer): environment.readAndSend(request, to: peer)
+      case .settle(let settlement): settlements.append(settlement)
+      case .note(let note): environment.note(.replica(note))
+      case .halt(let reason):
+        isHalted = true
+        environment.halt(reason)
+      }
+    }
+    effects.removeAll(keepingCapacity: true)
+    if !work.isEmpty { environment.store(work) }
+    if !settlements.isEmpty { environment.settle(settlements) }
+  }
+}
+
+extension Node {
+  private mutating func askForTime(_ now: HostTime) {
+    for source in clock.nextPolls(monotonicNanoseconds: now.monotonicNanoseconds) {
+      // Read again for each request: the send should follow at once.
+      let sent = environment.hostTime().monotonicNanoseconds
+      let exchange = exchanges.start(source, monotonicNanoseconds: sent)
+      switch source {
+      case .peer(let peer): environment.send(.clockRequest(nonce: exchange.nonce), to: peer)
+      case .server(let number):
+        environment.askTimeServer(number, datagram: exchange.request.datagram)
+      case .host: preconditionFailure("the host's clock is not asked")
+      }
+    }
+    for source in exchanges.expire(monotonicNanoseconds: now.monotonicNanoseconds) {
+      clock.recordFailure(.timeout, from: source)
+    }
+  }
+
+  private mutating func take(_ answer: PeerClockAnswer, from peer: NodeID, at time: HostTime) {
+    guard let exchange = exchanges.end(.peer(peer)) else { return }
+    do {
+      let sample = try exchange.accept(
+        answer, monotonicNanoseconds: time.monotonicNanoseconds,
+        rawNanoseconds: time.rawNanoseconds)
+      clock.record(sample, from: exchange.source)
+      if !clock.discipline.hasSynchronized { pollClock(time) }
+    } catch .originMismatch {
+      exchanges.resume(exchange)
+    } catch {
+      clock.recordFailure(.refused(error), from: exchange.source)
+    }
+  }
+
+  private mutating func pollClock(_ now: HostTime) {
+    clock.poll(
+      rawNanoseconds: now.rawNanoseconds, monotonicNanoseconds: now.monotonicNanoseconds)
+    environment.publish(clock.discipline)
+    guard clock.discipline.epoch != notedEpoch else { return }
+    notedEpoch = clock.discipline.epoch
+    environment.note(.clock(clockSnapshot(now)))
+  }
+
+  private func clockSnapshot(_ now: HostTime) -> ClockSnapshot {
+    clock.snapshot(
+      rawNanoseconds: now.rawNanoseconds, monotonicNanoseconds: now.monotonicNanoseconds)
+  }
+
+  private mutating func judgePeers(_ now: HostTime) {
+    for peer in peers.judge(monotonicNanoseconds: now.monotonicNanoseconds) {
+      environment.note(.peerHealth(peer.id, peer.health))
+    }
+  }
+
+  /// Puts a clock report into the log at a slow rate, and soon after a change: the time evidence
+  /// is as durable as the money.
+  private mutating func reportClock(_ now: HostTime) {
+    guard replica.raft.leader != nil, clock.discipline.hasSynchronized else { return }
+    let isChanged = clock.discipline.epoch != reportedEpoch
+    let age = reportedTick.map { tickCount - $0 } ?? .max
+    guard age >= (isChanged ? timing.clockReportTicksMin : timing.clockReportTicks) else {
+      return
+    }
+    reportedTick = tickCount
+    reportedEpoch = clock.discipline.epoch
+    let snapshot = clockSnapshot(now)
+    step(
+      .report(
+        driftPartsPerBillion: snapshot.driftPartsPerBillion ?? 0,
+        sources: snapshot.sources.compactMap(ClockSourceReport.init)))
+  }
+}
+
+extension Node {
+  /// What the node knows of itself and its peers, for status.
+  package func snapshot() -> NodeSnapshot {
+    let now = environment.hostTime()
+    return NodeSnapshot(
+      id: replica.id, time: now, role: replica.raft.role, term: replica.raft.term,
+      leader: replica.raft.leader, commit: replica.raft.commit, durable: replica.raft.durable,
+      last: replica.raft.last, applied: replica.state.last, appliedHash: replica.state.lastHash,
+      ledgerDigest: replica.state.ledger.digest, counts: replica.state.ledger.counts,
+      pendingCount: replica.pendingCount, isDraining: replica.isDraining,
+      progress: replica.raft.progress, peers: peers.peers, clock: clockSnapshot(now))
+  }
+
+  /// Calls `body` with the ledger, on the node's thread.
+  package func withLedger<R>(_ body: (borrowing LedgerState) -> R) -> R {
+    body(replica.state.ledger)
+  }
+
+  /// Whether a submitted payment of that id waits for its answer here.
+  package func isPending(_ id: TransactionID) -> Bool { replica.isPending(id) }
+}

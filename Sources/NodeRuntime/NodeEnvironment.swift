@@ -1,0 +1,53 @@
+package import Bytes
+package import ClockSync
+package import Raft
+package import Replica
+
+/// The two clocks of a host at one instant.
+package struct HostTime: Hashable, Sendable {
+  /// The system clock, nanoseconds since 1970.
+  package var rawNanoseconds: Int64
+  /// A clock that only goes forward, nanoseconds since some start.
+  package var monotonicNanoseconds: Int64
+
+  /// Both clocks' values.
+  package init(rawNanoseconds: Int64, monotonicNanoseconds: Int64) {
+    self.rawNanoseconds = rawNanoseconds
+    self.monotonicNanoseconds = monotonicNanoseconds
+  }
+}
+
+/// Something a node tells its operator.
+package enum NodeNote: Sendable {
+  /// Consensus, storage or a peer.
+  case replica(ReplicaNote)
+  /// A peer's health changed.
+  case peerHealth(NodeID, PeerHealth)
+  /// The clock's status, reference or chosen sources changed.
+  case clock(ClockSnapshot)
+}
+
+/// What a node needs of the world: real in a server, simulated in a test of whole clusters.
+///
+/// All calls come from the one thread that drives the node, and return at once.
+package protocol NodeEnvironment {
+  /// Both clocks, now.
+  func hostTime() -> HostTime
+  /// Sends a message over the connection to the peer, or drops it where there is none.
+  func send(_ message: PeerMessage, to peer: NodeID)
+  /// Appends to the storage queue. Reports come back through ``Node/stored(_:)``, in order.
+  func store(_ work: [StorageWork])
+  /// Reads the batches after `previous` from the segments and sends them, later.
+  func readAndSend(_ request: AppendRequest, to peer: NodeID)
+  /// Answers clients.
+  func settle(_ settlements: [PaymentSettlement])
+  /// The corrected clock has new parameters, for whoever reads it on other threads.
+  func publish(_ discipline: ClockDiscipline)
+  /// Sends a request to a time server. Its answer comes back through
+  /// ``Node/timeServerAnswered(_:datagram:at:)``.
+  func askTimeServer(_ server: UInt16, datagram: [UInt8])
+  /// Tells the operator.
+  func note(_ note: NodeNote)
+  /// Stops the process: going on would break a promise.
+  func halt(_ reason: String)
+}

@@ -1,0 +1,72 @@
+package import Bytes
+package import Raft
+package import Replica
+package import SegmentLog
+
+/// One item of a node's storage queue, in the order the replica asked for it.
+package enum StorageWork: Sendable {
+  /// Change the log or the hard state.
+  case command(StorageCommand)
+  /// Send this when everything before it is durable.
+  case release(PeerMessage, to: NodeID)
+}
+
+/// What a group of storage work came to.
+package struct StorageReport: Sendable {
+  /// The last batch that is durable now, when the group wrote any.
+  package var persisted: EntryID?
+  /// Messages that may leave now, in order.
+  package var released: [(message: PeerMessage, to: NodeID)] = []
+}
+
+/// Carries out a node's storage work: writes a group, then makes all of it durable at once
+/// (group commit), then reports.
+///
+/// An error from here is the end of the process: after a failed `fsync` the page cache may hold
+/// what the disk does not ("Can applications recover from fsync failures?", ATC '20).
+package struct StorageWorker<FileSystem: LogFileSystem>: ~Copyable {
+  private var store: SegmentStore<FileSystem>
+  private var hardState: HardStateFile<FileSystem>
+
+  /// A worker over an opened log and its hard state.
+  package init(
+    store: consuming SegmentStore<FileSystem>, hardState: consuming HardStateFile<FileSystem>
+  ) {
+    self.store = store
+    self.hardState = hardState
+  }
+
+  /// Carries out a group of work. Synchronous: returns when it is durable.
+  package mutating func perform(_ group: [StorageWork]) throws(LogError) -> StorageReport {
+    var report = StorageReport()
+    var isDirty = false
+    for work in group {
+      switch work {
+      case .release(let message, let peer): report.released.append((message, peer))
+      case .command(.append(let batches)):
+        try store.append(batches)
+        isDirty = true
+        if let last = batches.last {
+          report.persisted = EntryID(index: last.index, term: last.term)
+        }
+      case .command(.truncate(let index)):
+        try store.truncate(from: index)
+        isDirty = true
+        if let persisted = report.persisted, persisted.index >= index { report.persisted = nil }
+      case .command(.hardState(let state)):
+        // Batches written before must be durable before the term under which later ones count.
+        if isDirty {
+          try store.sync()
+          isDirty = false
+        }
+        try hardState.write(
+          term: state.term, vote: state.vote, knownDurable: store.lastIndex)
+      case .command(.seal(let seal)):
+        try store.seal(
+          segment: seal.segment, ledgerBefore: seal.ledgerBefore, ledgerAfter: seal.ledgerAfter)
+      }
+    }
+    if isDirty { try store.sync() }
+    return report
+  }
+}

@@ -1,0 +1,54 @@
+package import Bytes
+package import Ledger
+
+/// What the HTTP layer asks of the node behind it. All calls may come from many tasks at once, and
+/// none may block a thread.
+package protocol NodeGateway: Sendable {
+  /// Who this node is. Read once, when the server is made.
+  var identity: NodeIdentity { get }
+
+  /// Takes a payment in and answers when its outcome is known, refused or in doubt: always within
+  /// a bounded time.
+  func submit(_ draft: PaymentDraft) async -> PaymentAnswer
+
+  /// What the node knows of itself: a snapshot, cheap, never waits.
+  func status() -> NodeStatus
+
+  /// A page of balances, sorted by account name (bytes), then currency.
+  func balances(_ query: BalanceQuery) async -> BalancePage
+
+  /// A page of applied payments in the order of their sequence, or in the reverse of it.
+  func transactions(_ query: TransactionQuery) async throws(ReadProblem) -> TransactionPage
+
+  /// What is known here of one transaction id.
+  func transaction(_ id: TransactionID) async -> TransactionState
+}
+
+/// Who a node is: fixed while it runs.
+package struct NodeIdentity: Sendable {
+  /// The node's number.
+  package var id: NodeID
+  /// The node's name: `node_id` in answers.
+  package var name: String
+  /// The cluster's name.
+  package var clusterName: String
+  /// What payments may be at most.
+  package var rules: PaymentRules
+  /// The names of all nodes, this one's too. Looked up, never iterated.
+  package var nodeNames: [NodeID: String]
+
+  /// An identity from its parts.
+  package init(
+    id: NodeID, name: String, clusterName: String, rules: PaymentRules,
+    nodeNames: [NodeID: String]
+  ) {
+    self.id = id
+    self.name = name
+    self.clusterName = clusterName
+    self.rules = rules
+    self.nodeNames = nodeNames
+  }
+
+  /// The name of a node, or `node<number>` for one that is not configured any more.
+  func name(of node: NodeID) -> String { nodeNames[node] ?? "node\(node.rawValue)" }
+}

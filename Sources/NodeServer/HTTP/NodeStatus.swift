@@ -1,0 +1,131 @@
+package import Bytes
+package import HybridTime
+
+/// What a node knows of itself at one instant.
+package struct NodeStatus: Sendable {
+  /// What a node is in its term.
+  package enum Role: String, Sendable {
+    /// Appends and replicates.
+    case leader
+    /// Takes what a leader sends.
+    case follower
+    /// Asks for votes, or asks whether it would get them.
+    case candidate
+  }
+
+  /// Whether the node is as it should be.
+  package enum Health: String, Sendable {
+    /// It takes payments and nothing is amiss.
+    case healthy
+    /// It may work, but something needs a look; the reasons say what.
+    case degraded
+  }
+
+  // The replica.
+
+  /// The node's role.
+  package var role: Role = .follower
+  /// Its term.
+  package var term: Term = .zero
+  /// Who leads, as far as the node knows. A leader cut off from its majority knows of none.
+  package var leader: NodeID?
+  /// Highest index known to be on a majority.
+  package var commitIndex: LogIndex = .zero
+  /// Highest index that the ledger has taken in.
+  package var appliedIndex: LogIndex = .zero
+  /// The last event applied.
+  package var lastSequence: EventSequence = .zero
+  /// Payments that took effect.
+  package var transactionCount: UInt64 = 0
+  /// The ledger's running digest after `appliedIndex`: the same on all nodes at the same index.
+  package var ledgerDigest = ""
+  /// Payments taken in here and not yet answered.
+  package var pendingPayments = 0
+
+  // The clock.
+
+  /// What the clock says.
+  package var clock: ClockReading
+  /// How much faster than the reference the system clock runs, parts per billion.
+  package var driftPartsPerBillion: Int64 = 0
+  /// What the clock is compared with, in a fixed order.
+  package var clockSources: [ClockSourceStatus] = []
+
+  // The rest.
+
+  /// The other nodes, in the order of their numbers.
+  package var peers: [PeerStatus] = []
+  /// Since the start, nanoseconds on the monotonic clock.
+  package var uptimeNanoseconds: Int64 = 0
+  /// Whether the node can take a payment now: it knows a leader and is not stopping.
+  package var isReady = false
+  /// Whether the node is as it should be.
+  package var health: Health = .healthy
+  /// Why it is degraded, one sentence each.
+  package var reasons: [String] = []
+
+  /// A node that has just started.
+  package init(clock: ClockReading) { self.clock = clock }
+
+  /// Whether this node leads.
+  var isLeader: Bool { role == .leader }
+}
+
+/// What a node thinks of another one.
+package struct PeerStatus: Sendable {
+  /// How well it answers.
+  package enum Health: String, Sendable {
+    /// It answers.
+    case healthy
+    /// It has been silent for longer than it should.
+    case suspect
+    /// It has been silent for so long that it counts as gone.
+    case down
+  }
+
+  /// Its number.
+  package var node: NodeID
+  /// How well it answers.
+  package var health: Health
+  /// When it was last heard, corrected nanoseconds since 1970; nil for never.
+  package var lastSeenNanoseconds: Int64?
+  /// Highest index known to be on its disk; only a leader knows.
+  package var matchIndex: LogIndex?
+  /// Batches it is behind this leader's last; only a leader knows.
+  package var lagBatches: UInt64?
+  /// Its clock less this node's, nanoseconds, where measured.
+  package var clockOffsetNanoseconds: Int64?
+  /// Half of what the measurement leaves open, nanoseconds.
+  package var clockOffsetBoundNanoseconds: Int64?
+
+  /// A peer of which nothing is known but its health.
+  package init(node: NodeID, health: Health) {
+    self.node = node
+    self.health = health
+  }
+}
+
+/// One thing that the clock is compared with.
+package struct ClockSourceStatus: Sendable {
+  /// Its name: a node's, or a time server's address.
+  package var name: String
+  /// Whether it is a time server, or else another node.
+  package var isExternal: Bool
+  /// Whether the correction rests on it now.
+  package var isSelected: Bool
+  /// Its clock less this node's, nanoseconds, by the last good sample.
+  package var offsetNanoseconds: Int64?
+  /// The bound about that offset, nanoseconds.
+  package var boundNanoseconds: Int64?
+  /// The way there and back, nanoseconds.
+  package var delayNanoseconds: Int64?
+  /// How long ago that sample was taken, nanoseconds.
+  package var ageNanoseconds: Int64?
+
+  /// A source that has given no sample yet.
+  package init(name: String, isExternal: Bool, isSelected: Bool = false) {
+    self.name = name
+    self.isExternal = isExternal
+    self.isSelected = isSelected
+  }
+}

@@ -1,0 +1,137 @@
+package import Bytes
+import ClockSync
+import Ledger
+package import Logging
+import NodeRuntime
+import Raft
+import Replica
+import SegmentLog
+
+/// An address of a socket, not resolved yet.
+package struct HostPort: Hashable, Sendable, CustomStringConvertible {
+  /// Name or address.
+  package var host: String
+  /// Port.
+  package var port: Int
+
+  /// `host:port`.
+  package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+  /// Reads `host:port` or `[address]:port`, or, with a default port, `host`.
+  init?(_ text: String, defaultPort: Int? = nil) {
+    let isBracketed = text.hasPrefix("[")
+    let colon = text.lastIndex(of: ":")
+    let closing = text.lastIndex(of: "]")
+    if let colon, closing.map({ $0 < colon }) ?? (text.firstIndex(of: ":") == colon) {
+      guard let port = Int(text[text.index(after: colon)...]), (1...65_535).contains(port) else {
+        return nil
+      }
+      self.port = port
+      host = String(text[..<colon])
+    } else {
+      guard let defaultPort else { return nil }
+      port = defaultPort
+      host = text
+    }
+    if isBracketed { host = String(host.dropFirst().dropLast()) }
+    guard !host.isEmpty, !host.contains(where: { $0 == " " || $0 == "/" }) else { return nil }
+  }
+}
+
+/// Everything a node is told: file, environment and flags together, checked.
+package struct NodeSettings: Sendable {
+  /// This node.
+  package var id: NodeID
+  /// Its name.
+  package var name: String
+  /// Where its log lies.
+  package var dataDirectory: String
+  /// The cluster's name.
+  package var clusterName: String
+  /// All voters' peer listeners.
+  package var members: [(id: NodeID, address: HostPort)]
+  /// Where this node's peer listener binds.
+  package var peerBind: HostPort
+  /// Time servers.
+  package var timeServers: [HostPort]
+  /// Least level that is logged.
+  package var logLevel: Logger.Level
+  /// The other texts.
+  package var httpHost: String
+  private var integers: [String: Int]
+
+  /// A tick of consensus time, milliseconds.
+  package static let tickMilliseconds = 10
+
+  init(
+    id: NodeID, name: String, dataDirectory: String, clusterName: String,
+    members: [(id: NodeID, address: HostPort)], peerBind: HostPort, timeServers: [HostPort],
+    logLevel: Logger.Level, httpHost: String, integers: [String: Int]
+  ) {
+    self.id = id
+    self.name = name
+    self.dataDirectory = dataDirectory
+    self.clusterName = clusterName
+    self.members = members
+    self.peerBind = peerBind
+    self.timeServers = timeServers
+    self.logLevel = logLevel
+    self.httpHost = httpHost
+    self.integers = integers
+  }
+
+  /// A whole-number setting.
+  subscript(key: SettingKey) -> Int {
+    guard let value = integers[key.name] else { preconditionFailure("\(key.name) is no number") }
+    return value
+  }
+
+  /// A setting in milliseconds, in ticks: at least one.
+  func ticks(_ key: SettingKey) -> Int {
+    max(1, (self[key] + Self.tickMilliseconds - 1) / Self.tickMilliseconds)
+  }
+
+  var replica: ReplicaConfiguration {
+    let raft = RaftConfiguration(
+      id: id, voters: members.map(\.id), heartbeatTicks: ticks(.heartbeat),
+      electionTicksMin: ticks(.electionMin), electionTicksMax: ticks(.electionMax),
+      inFlightMessagesMax: 256, entriesPerMessageMax: 256)
+    var replica = ReplicaConfiguration(cluster: ClusterID(name: clusterName), raft: raft)
+    replica.batchEventsMax = self[.batchEvents]
+    replica.batchByteCountMax = self[.batchBytes]
+    replica.batchesInFlightMax = self[.batchesInFlight]
+    replica.segmentByteCountMax = self[.segmentBytes]
+    replica.compressionLevel = self[.compressionLevel]
+    replica.pendingPaymentsMax = self[.pendingMax]
+    replica.answerTicksMax = ticks(.answerMilliseconds)
+    replica.resendTicks = ticks(.resendMilliseconds)
+    replica.hybridAheadNanosecondsMax = Int64(self[.timeAheadMax]) * 1_000_000
+    return replica
+  }
+
+  var clock: ClockConfiguration {
+    var clock = ClockConfiguration(node: id)
+    clock.peers = members.map(\.id).filter { $0 != id }
+    clock.servers = timeServers.enumerated().map {
+      ClockServer(number: UInt16($0.offset), name: "\($0.element)")
+    }
+    clock.peerPolling.intervalNanoseconds = Int64(self[.timePeerPoll]) * 1_000_000
+    clock.serverPolling.intervalNanoseconds = Int64(self[.timeServerPoll]) * 1_000_000_000
+    clock.driftAllowancePartsPerBillion = Int64(self[.timeDrift]) * 1000
+    clock.slewPartsPerMillionMax = Int64(self[.timeSlew])
+    clock.hostClockBoundNanoseconds = Int64(self[.timeHostBound]) * 1_000_000
+    return clock
+  }
+
+  var thresholds: HealthThresholds {
+    HealthThresholds(
+      suspectNanoseconds: Int64(self[.healthSuspect]) * 1_000_000,
+      downNanoseconds: Int64(self[.healthDown]) * 1_000_000)
+  }
+
+  var timing: NodeTiming {
+    var timing = NodeTiming()
+    timing.clockReportTicks = self[.timeReportSeconds] * 1000 / Self.tickMilliseconds
+    return timing
+  }
+}

@@ -1,0 +1,43 @@
+import Bytes
+import Raft
+import SegmentLog
+
+/// An append request cut into frames that keep within ``PeerFrame/byteCountMax``.
+///
+/// Cutting is safe: each part names the entry before it, as if it had been sent alone.
+package struct AppendParts: Sequence, IteratorProtocol {
+  private let request: AppendRequest
+  private let batches: [Batch]
+  private var next = 0
+  private var isDone = false
+
+  /// Bytes of batches in one part; room is left for the frame's own fields.
+  package static let byteCountMax = PeerFrame.byteCountMax - (64 << 10)
+
+  /// The parts of a request whose batches are at hand; fewer than it names are as good.
+  package init(request: AppendRequest, batches: [Batch]) {
+    self.request = request
+    self.batches = batches
+  }
+
+  /// The next part, in order. A request without entries is one part.
+  package mutating func next() -> (request: AppendRequest, batches: [Batch])? {
+    guard !isDone else { return nil }
+    let start = next
+    var byteCount = 0
+    while next < batches.count, next - start < PeerFrame.entryCountMax,
+      next == start || byteCount + batches[next].bytes.count + 4 <= Self.byteCountMax
+    {
+      byteCount += batches[next].bytes.count + 4
+      next += 1
+    }
+    isDone = next == batches.count
+    var part = request
+    if start > 0 {
+      let header = batches[start - 1].header
+      part.previous = EntryID(index: header.index, term: header.term)
+    }
+    part.entryTerms = batches[start..<next].map(\.header.term)
+    return (part, Array(batches[start..<next]))
+  }
+}

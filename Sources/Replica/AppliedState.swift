@@ -1,0 +1,51 @@
+package import Bytes
+package import Ledger
+package import Raft
+package import SegmentLog
+
+/// The ledger and how far into the log it has come: what restart and running share.
+package struct AppliedState: ~Copyable {
+  /// The ledger after `last`.
+  package var ledger: LedgerState
+  /// The last batch applied.
+  package private(set) var last: EntryID
+  /// The chain hash of that batch.
+  package private(set) var lastHash: Digest256
+  /// The first index of the segment that `last` lies in.
+  private var segmentFirst: LogIndex
+  /// The ledger's digest before that segment.
+  private var segmentLedgerBefore: Digest256
+  /// What applying the last batch gave, one for each event. Reused.
+  package private(set) var outcomes: [Outcome] = []
+
+  /// An empty ledger before the first batch.
+  package init(ledger: consuming LedgerState) {
+    segmentLedgerBefore = ledger.digest
+    self.ledger = ledger
+    last = EntryID(index: .zero, term: .zero)
+    lastHash = .zero
+    segmentFirst = LogIndex(1)
+  }
+
+  /// Applies the next batch, and returns the seal of the segment before it if it starts one.
+  ///
+  /// Throws where the log holds what this version cannot apply: the node must stop.
+  package mutating func apply(_ batch: Batch) throws(LedgerError) -> SegmentSeal? {
+    let header = batch.header
+    precondition(header.index == last.index.next, "batches are applied in order")
+    var seal: SegmentSeal?
+    if header.startsSegment && last.index > .zero {
+      seal = SegmentSeal(
+        segment: segmentFirst, ledgerBefore: segmentLedgerBefore, ledgerAfter: ledger.digest)
+      segmentFirst = header.index
+      segmentLedgerBefore = ledger.digest
+    }
+    outcomes.removeAll(keepingCapacity: true)
+    try ledger.apply(
+      firstSequence: header.firstSequence, count: header.count,
+      records: batch.records.span.bytes, batchHash: header.hash, outcomes: &outcomes)
+    last = EntryID(index: header.index, term: header.term)
+    lastHash = header.hash
+    return seal
+  }
+}

@@ -1,0 +1,121 @@
+import Bytes
+import HybridTime
+import Ledger
+import Raft
+import SegmentLog
+
+extension Replica {
+  /// As the leader: takes this node's own unsent payments and reports into the open batch.
+  mutating func takeOwnPayments() {
+    for record in reports { appendOwn(record) }
+    reports.removeAll()
+    guard ingress.hasUnsent else { return }
+    var taken: [[UInt8]] = []
+    ingress.send(tick: tick) { record, _ in
+      taken.append(record)
+      return true
+    }
+    for record in taken { appendOwn(record) }
+  }
+
+  /// As the leader: takes events of another node into the open batch.
+  mutating func take(
+    _ events: ForwardedEvents, from peer: NodeID, reading: ClockReading,
+    into effects: inout [ReplicaEffect]
+  ) {
+    guard raft.role == .leader else { return }  // The sender will learn of the new leader.
+    do {
+      let parsed = try ForwardedRecords(events)
+      do {
+        try hybrid.observe(
+          parsed.hybridLast, correctedNanoseconds: reading.correctedNanoseconds)
+      } catch {
+        refuse(parsed, reason: .clockAhead, to: peer, detail: "\(error)", into: &effects)
+        return
+      }
+      for record in parsed.records {
+        if events.mayRepeat, let id = record.id, state.ledger.lookup(id) != .unknown { continue }
+        append(events.records[record.range], stamp: record.stamp)
+      }
+    } catch {
+      effects.append(.note(.peerRefused(peer, reason: "malformed events: \(error)")))
+    }
+  }
+
+  private func refuse(
+    _ parsed: ForwardedRecords, reason: ForwardRefusalReason, to peer: NodeID, detail: String,
+    into effects: inout [ReplicaEffect]
+  ) {
+    effects.append(.note(.peerRefused(peer, reason: detail)))
+    effects.append(
+      .send(
+        .forwardRefused(
+          ForwardRefusal(first: parsed.hybridFirst, last: parsed.hybridLast, reason: reason)),
+        to: peer))
+  }
+
+  private mutating func appendOwn(_ record: [UInt8]) {
+    guard let parsed = try? ForwardedRecords(records: record, count: 1),
+      let stamp = parsed.records.first?.stamp
+    else { preconditionFailure("this node encodes only what it can read") }
+    append(record[...], stamp: stamp)
+  }
+
+  private mutating func append(_ record: ArraySlice<UInt8>, stamp: Stamp) {
+    if openBatches.last.map({ isFull($0, adding: record.count) }) ?? true {
+      openBatches.append(OpenBatch())
+    }
+    openBatches[openBatches.count - 1].append(record: record, stamp: stamp)
+  }
+
+  private func isFull(_ batch: OpenBatch, adding byteCount: Int) -> Bool {
+    batch.count >= configuration.batchEventsMax
+      || batch.records.count + byteCount > configuration.batchByteCountMax
+  }
+
+  /// Proposes open batches while fewer than the limit are uncommitted: what arrives meanwhile
+  /// makes the next batch larger (group commit).
+  mutating func closeBatches(reading: ClockReading, into effects: inout [ReplicaEffect]) {
+    while raft.role == .leader, !raft.isTransferring, let batch = openBatches.first, !batch.isEmpty,
+      raft.last.index.rawValue - raft.commit.rawValue
+        < UInt64(configuration.batchesInFlightMax)
+    {
+      openBatches.removeFirst()
+      propose(batch, reading: reading, into: &effects)
+    }
+  }
+
+  /// Builds a batch at the log's end: one compression, one hash, one byte string for the wire and
+  /// for every node's file.
+  mutating func propose(
+    _ open: OpenBatch, reading: ClockReading, into effects: inout [ReplicaEffect]
+  ) {
+    let stamp = Stamp(
+      reading: reading,
+      hybrid: hybrid.tickRegardless(correctedNanoseconds: reading.correctedNanoseconds), node: id)
+    let range = open.range(orOf: stamp)
+    let fields = BatchFields(
+      startsSegment: startsSegment(adding: open.records.count), index: raft.last.index.next,
+      term: raft.term, firstSequence: nextSequence, count: open.count,
+      commit: raft.commit, stamp: stamp, correctedMin: range.correctedMin,
+      correctedMax: range.correctedMax, hybridMax: range.hybridMax,
+      previousHash: entries.last?.header.hash ?? .zero)
+    do {
+      let batch = try builder.build(fields, records: open.records)
+      append([batch], into: &effects)
+      raft.step(.propose(count: 1), into: &raftEffects)
+    } catch {
+      effects.append(.halt(reason: "cannot build a batch: \(error)"))
+    }
+  }
+
+  /// A new segment begins where the old one would grow over its limit. The leader decides, and
+  /// writes the decision into the batch: so boundaries are the same on all nodes.
+  private func startsSegment(adding recordsByteCount: Int) -> Bool {
+    guard raft.last.index > .zero else { return true }
+    let used = entries.segmentByteCount
+    return used > 0
+      && used + BatchHeader.byteCount + recordsByteCount / 2
+        > configuration.segmentByteCountMax
+  }
+}

@@ -1,0 +1,177 @@
+import Bytes
+import HybridTime
+import Ledger
+import Raft
+import SegmentLog
+
+extension Replica {
+  /// Takes in one payment of a client, or answers it at once.
+  mutating func submit(_ submission: Submission, into effects: inout [ReplicaEffect]) {
+    func answer(_ result: PaymentResult) {
+      effects.append(.settle(PaymentSettlement(token: submission.token, result: result)))
+    }
+    let draft = submission.draft
+    if let waiting = ingress[draft.id] {
+      if waiting.draft == draft {
+        ingress.join(draft.id, token: submission.token)
+      } else {
+        answer(.refused(.idReused))
+      }
+      return
+    }
+    switch state.ledger.precheck(draft) {
+    case .applied(let sequence): return answer(.duplicate(of: sequence))
+    case .rejected(let code, let sequence): return answer(.rejected(code, sequence: sequence))
+    case .conflict: return answer(.refused(.idReused))
+    case .new: break
+    }
+    if isDraining { return answer(.refused(.stopping)) }
+    if ingress.count >= configuration.pendingPaymentsMax {
+      return answer(.refused(.overloaded))
+    }
+    if let since = leaderlessSince, tick - since >= leaderlessTicksMax {
+      return answer(.refused(.noLeader))
+    }
+    do {
+      let time = try hybrid.tick(correctedNanoseconds: submission.reading.correctedNanoseconds)
+      let stamp = Stamp(reading: submission.reading, hybrid: time, node: id)
+      var writer = ByteWriter(capacity: 128)
+      draft.encode(stamp: stamp, into: &writer)
+      ingress.add(submission, stamp: stamp, record: writer.bytes, tick: tick)
+    } catch {
+      answer(.refused(.clockAhead))
+    }
+  }
+
+  /// How long payments wait for an election before they are refused.
+  var leaderlessTicksMax: Int { 3 * configuration.raft.electionTicksMax }
+
+  /// Stamps and encodes a clock report of this node.
+  mutating func report(
+    driftPartsPerBillion: Int64, sources: [ClockSourceReport], reading: ClockReading
+  ) {
+    let time = hybrid.tickRegardless(correctedNanoseconds: reading.correctedNanoseconds)
+    var writer = ByteWriter(capacity: 128)
+    ClockReport(
+      stamp: Stamp(reading: reading, hybrid: time, node: id),
+      driftPartsPerBillion: driftPartsPerBillion, sources: sources
+    ).encode(into: &writer)
+    if reports.count >= Self.reportsMax { reports.removeFirst() }
+    reports.append(writer.bytes)
+  }
+
+  /// Most clock reports that wait for a leader.
+  private static var reportsMax: Int { 16 }
+
+  /// Gives unsent payments to the leader, as few frames as their size allows.
+  mutating func forward(into effects: inout [ReplicaEffect]) {
+    guard let leader = raft.leader, leader != id else { return }
+    while ingress.hasUnsent || !reports.isEmpty {
+      var events = ForwardedEvents(count: reports.count, records: [], mayRepeat: false)
+      for record in reports { events.records.append(contentsOf: record) }
+      reports.removeAll()
+      ingress.send(tick: tick) { record, again in
+        guard events.records.count + record.count <= PeerFrame.forwardByteCountMax else {
+          return false
+        }
+        events.records.append(contentsOf: record)
+        events.count += 1
+        events.mayRepeat = events.mayRepeat || again
+        return true
+      }
+      effects.append(.send(.forward(events), to: leader))
+    }
+  }
+
+  /// The leader will not log events of this node: their clients are told now.
+  mutating func refuse(_ refusal: ForwardRefusal, into effects: inout [ReplicaEffect]) {
+    let refused = ingress.removeAll { payment in
+      payment.sentTick != nil && payment.stamp.hybrid >= refusal.first
+        && payment.stamp.hybrid <= refusal.last
+    }
+    for payment in refused { settle(payment, .refused(.clockAhead), into: &effects) }
+  }
+
+  /// Applies every batch that is committed and durable here, and answers this node's clients.
+  mutating func applyReady(into effects: inout [ReplicaEffect]) {
+    let target = min(raft.commit, raft.durable)
+    guard state.last.index < target else { return }
+    while state.last.index < target {
+      guard let batch = entries[state.last.index.next] else {
+        preconditionFailure("the cache holds every batch that is not applied")
+      }
+      do {
+        if let seal = try state.apply(batch) {
+          effects.append(.store(.seal(seal)))
+          effects.append(
+            .note(
+              .segmentClosed(first: seal.segment, last: batch.header.index.previous)))
+        }
+      } catch {
+        effects.append(
+          .halt(reason: "batch \(batch.header.index.rawValue) cannot be applied: \(error)"))
+        return
+      }
+      answerClients(of: batch, into: &effects)
+    }
+    entries.trim(applied: state.last.index)
+    if state.last.term == raft.term && settledTerm != raft.term {
+      settledTerm = raft.term
+      ingress.resendAll()
+    }
+  }
+
+  private mutating func answerClients(of batch: Batch, into effects: inout [ReplicaEffect]) {
+    guard ingress.count > 0, batch.header.count > 0 else { return }
+    let span = batch.records.span.bytes
+    var cursor = RecordCursor(span)
+    var offset = 0
+    while let record = try? cursor.next(in: span) {
+      defer { offset += 1 }
+      guard record.kind == .payment, let payment = try? PaymentView(record.body, in: span),
+        payment.stamp.node == id, let waiting = ingress.remove(payment.id(in: span))
+      else { continue }
+      let sequence = EventSequence(batch.header.firstSequence.rawValue + UInt64(offset))
+      let outcome = state.outcomes[offset]
+      settle(
+        waiting, result(of: outcome, sequence, batch.header.index, waiting.stamp),
+        into: &effects)
+    }
+  }
+
+  private func result(
+    of outcome: Outcome, _ sequence: EventSequence, _ index: LogIndex, _ stamp: Stamp
+  ) -> PaymentResult {
+    if outcome.code == .applied {
+      return .applied(sequence: sequence, index: index, stamp: stamp)
+    }
+    guard outcome.code == .duplicate else { return .rejected(outcome.code, sequence: sequence) }
+    return outcome.originalCode == .applied
+      ? .duplicate(of: outcome.original)
+      : .rejected(outcome.originalCode, sequence: outcome.original)
+  }
+
+  private func settle(
+    _ payment: Ingress.Pending, _ result: PaymentResult, into effects: inout [ReplicaEffect]
+  ) {
+    for token in payment.tokens {
+      effects.append(.settle(PaymentSettlement(token: token, result: result)))
+    }
+  }
+
+  /// Answers what has waited too long, and sends again what seems lost.
+  mutating func expire(into effects: inout [ReplicaEffect]) {
+    if let since = leaderlessSince, tick - since >= leaderlessTicksMax {
+      for payment in ingress.removeAll(where: { $0.sentTick == nil }) {
+        settle(payment, .refused(.noLeader), into: &effects)
+      }
+    }
+    for payment in ingress.removeExpired(tick: tick, ticksMax: configuration.answerTicksMax) {
+      settle(
+        payment, .refused(payment.sentTick == nil ? .noLeader : .inDoubt), into: &effects)
+    }
+    if ingress.isOverdue(tick: tick, resendTicks: configuration.resendTicks) {
+      ingress.resendAll()
+    }
+  }
+}

@@ -1,0 +1,135 @@
+package import Bytes
+import DequeModule
+package import HybridTime
+package import Ledger
+package import Raft
+package import SegmentLog
+
+/// One node's decisions, pure: consensus, hybrid time, the ledger, and the payments taken in here.
+///
+/// Inputs go into ``step(_:reading:into:)``, effects come out. After a group of inputs,
+/// ``flush(reading:into:)`` closes batches and forwards payments: what came in together travels,
+/// is hashed and is synced together.
+///
+/// A batch is applied when it is committed *and* durable here, so a payment that this node has
+/// answered can be read from this node's own segments.
+package struct Replica: ~Copyable {
+  /// What the replica was told at its start.
+  package let configuration: ReplicaConfiguration
+  /// Consensus.
+  package internal(set) var raft: RaftNode
+  /// The ledger and how far it has come.
+  package internal(set) var state: AppliedState
+  /// Payments of this node's clients.
+  var ingress = Ingress()
+  /// Batches in memory.
+  var entries: EntryCache
+  /// This node's hybrid clock.
+  var hybrid: HybridClock
+  /// Records to be logged, when this node leads.
+  var openBatches: Deque<OpenBatch> = []
+  /// Compresses and hashes.
+  var builder: BatchBuilder
+  /// The sequence of the next event after the log's last.
+  var nextSequence: EventSequence
+  /// Ticks since the start.
+  var tick = 0
+  /// The tick since which no leader has been known, or nil while one is.
+  var leaderlessSince: Int?
+  /// The term in which an entry of that very term has been applied: only then does this node know
+  /// what became of all that earlier leaders logged, and sends what is still pending.
+  var settledTerm = Term.zero
+  /// Whether the node is about to stop.
+  package internal(set) var isDraining = false
+  /// Clock reports of this node that wait for a leader. They may be lost; payments may not.
+  var reports: [[UInt8]] = []
+  var raftEffects: [RaftEffect] = []
+
+  /// A replica from what was rebuilt from its segments, all of which is durable.
+  package init(
+    configuration: ReplicaConfiguration, recovery: consuming ReplicaRecovery,
+    hardState: HardState, seed: UInt64
+  ) {
+    self.configuration = configuration
+    raft = RaftNode(
+      configuration: configuration.raft, hardState: hardState, log: recovery.terms,
+      commit: recovery.applied.index, seed: seed)
+    hybrid = HybridClock(
+      after: recovery.hybridLast, aheadNanosecondsMax: configuration.hybridAheadNanosecondsMax)
+    nextSequence = recovery.nextSequence
+    entries = recovery.entries
+    builder = BatchBuilder(compressionLevel: configuration.compressionLevel)
+    state = recovery.takeState()
+    leaderlessSince = 0
+  }
+
+  /// This node.
+  package var id: NodeID { configuration.raft.id }
+
+  /// How many payments wait for their answer here.
+  package var pendingCount: Int { ingress.count }
+
+  /// Whether a submitted payment of that id waits for its answer here.
+  package func isPending(_ id: TransactionID) -> Bool { ingress[id] != nil }
+
+  /// Feeds one input in. `reading` is this node's clock now.
+  package mutating func step(
+    _ input: ReplicaInput, reading: ClockReading, into effects: inout [ReplicaEffect]
+  ) {
+    switch input {
+    case .tick:
+      tick += 1
+      raft.step(.tick, into: &raftEffects)
+      expire(into: &effects)
+    case .submit(let submissions):
+      for submission in submissions { submit(submission, into: &effects) }
+    case .report(let drift, let sources):
+      report(driftPartsPerBillion: drift, sources: sources, reading: reading)
+    case .receive(let message, let peer):
+      receive(message, from: peer, reading: reading, into: &effects)
+    case .persisted(let entry): raft.step(.persisted(entry), into: &raftEffects)
+    case .peerConnected(let peer): if peer == raft.leader { ingress.resendAll() }
+    case .peerLost(let peer): raft.step(.unreachable(peer), into: &raftEffects)
+    case .drain: drain()
+    }
+    carryOut(batches: [], firstIndex: .zero, reading: reading, into: &effects)
+  }
+
+  /// Ends a group of inputs: gives pending payments to the leader, or, as the leader, closes
+  /// batches as far as the pipeline has room.
+  package mutating func flush(reading: ClockReading, into effects: inout [ReplicaEffect]) {
+    if isRouteKnown {
+      if raft.role == .leader { takeOwnPayments() } else { forward(into: &effects) }
+    }
+    closeBatches(reading: reading, into: &effects)
+    carryOut(batches: [], firstIndex: .zero, reading: reading, into: &effects)
+  }
+
+  /// Whether it is known who leads and what became of everything logged before.
+  var isRouteKnown: Bool { raft.leader != nil && settledTerm == raft.term }
+
+  private mutating func drain() {
+    isDraining = true
+    if raft.role == .leader { raft.step(.transferLeadership(to: nil), into: &raftEffects) }
+  }
+
+  private mutating func receive(
+    _ message: PeerMessage, from peer: NodeID, reading: ClockReading,
+    into effects: inout [ReplicaEffect]
+  ) {
+    switch message {
+    case .raft(let raftMessage):
+      raft.step(.receive(raftMessage, from: peer), into: &raftEffects)
+    case .append(let request, let batches):
+      guard chainHolds(request, batches, from: peer, into: &effects) else { return }
+      raft.step(.receive(.appendRequest(request), from: peer), into: &raftEffects)
+      carryOut(
+        batches: batches[...], firstIndex: request.previous.index.next, reading: reading,
+        into: &effects)
+    case .forward(let events): take(events, from: peer, reading: reading, into: &effects)
+    case .forwardRefused(let refusal): refuse(refusal, into: &effects)
+    case .clockRequest, .clockResponse:
+      preconditionFailure("the runtime answers clock messages")
+    }
+  }
+}

@@ -1,0 +1,47 @@
+package import Bytes
+package import Raft
+
+/// What one replica is told before it starts. Every limit has its name here.
+package struct ReplicaConfiguration: Sendable {
+  /// The cluster whose log this is.
+  package var cluster: ClusterID
+  /// Consensus: this node, the voters, timeouts in ticks.
+  package var raft: RaftConfiguration
+  /// Most events in one batch.
+  package var batchEventsMax: Int
+  /// Most bytes of records in one batch. Invariant: at most the segment format's limit.
+  package var batchByteCountMax: Int
+  /// Most batches that the leader has proposed and not seen committed. More overlap disk and
+  /// network, fewer make larger batches.
+  package var batchesInFlightMax: Int
+  /// A segment is closed before the batch that would make it longer than this, bytes.
+  package var segmentByteCountMax: Int
+  /// LZ4 level of new batches: 0 is fast mode, 3 and more high compression.
+  package var compressionLevel: Int
+  /// Most payments taken in here and not yet answered.
+  package var pendingPaymentsMax: Int
+  /// A payment not settled after this many ticks is answered as in doubt.
+  package var answerTicksMax: Int
+  /// A forwarded payment not settled after this many ticks is sent again.
+  package var resendTicks: Int
+  /// How far a hybrid time may be ahead of corrected time, nanoseconds.
+  package var hybridAheadNanosecondsMax: Int64
+  /// Applied batches are kept in memory for followers that lag up to this many bytes.
+  package var cacheByteCountMax: Int
+
+  /// A configuration with the defaults of <doc:Configuration> and a tick of 10 ms.
+  package init(cluster: ClusterID, raft: RaftConfiguration) {
+    self.cluster = cluster
+    self.raft = raft
+    batchEventsMax = 8192
+    batchByteCountMax = 1 << 20
+    batchesInFlightMax = 2
+    segmentByteCountMax = 64 << 20
+    compressionLevel = 0
+    pendingPaymentsMax = 20_000
+    answerTicksMax = 500
+    resendTicks = 100
+    hybridAheadNanosecondsMax = 500_000_000
+    cacheByteCountMax = 32 << 20
+  }
+}

@@ -1,0 +1,58 @@
+package import Bytes
+package import HybridTime
+package import Ledger
+package import Raft
+package import SegmentLog
+
+/// A replica that is being rebuilt from its segments, batch by batch, before it joins the cluster.
+///
+/// A batch's header tells what its leader knew to be committed, so everything up to the largest
+/// such index is applied here; what comes after waits for a leader's word.
+package struct ReplicaRecovery: ~Copyable {
+  var state: AppliedState
+  var entries: EntryCache
+  var terms: RaftLogTerms
+  /// Largest commit index that a header vouched for.
+  var commit: LogIndex = .zero
+  /// Greatest hybrid time in the log.
+  var hybridLast: HybridTimestamp = .zero
+  /// The next event's sequence.
+  var nextSequence = EventSequence(1)
+  /// Seals of the segments that ended while batches were applied. The store skips those it has.
+  package private(set) var seals: [SegmentSeal] = []
+  private let configuration: ReplicaConfiguration
+
+  /// Before the first batch.
+  package init(configuration: ReplicaConfiguration, ledger: consuming LedgerState) {
+    self.configuration = configuration
+    state = AppliedState(ledger: ledger)
+    entries = EntryCache(byteCountMax: configuration.cacheByteCountMax)
+    terms = RaftLogTerms()
+  }
+
+  /// Takes the next batch of the log, verified by the reader.
+  package mutating func restore(_ batch: Batch) throws(LedgerError) {
+    let header = batch.header
+    entries.append(batch)
+    terms.append(term: header.term, count: 1)
+    commit = max(commit, header.commit)
+    hybridLast = max(hybridLast, header.hybridMax, header.stamp.hybrid)
+    nextSequence = header.sequenceAfter
+    try applyCommitted()
+  }
+
+  /// The last batch applied.
+  package var applied: EntryID { state.last }
+
+  private mutating func applyCommitted() throws(LedgerError) {
+    while state.last.index < commit, let batch = entries[state.last.index.next] {
+      if let seal = try state.apply(batch) { seals.append(seal) }
+    }
+    entries.trim(applied: state.last.index)
+  }
+}
+
+extension ReplicaRecovery {
+  /// The ledger, out of a recovery that is over.
+  consuming func takeState() -> AppliedState { state }
+}

@@ -1,0 +1,133 @@
+package import Bytes
+package import HybridTime
+package import Ledger
+package import Raft
+package import SegmentLog
+
+/// A payment that a client of this node sent, checked, with the clock's reading at its arrival.
+package struct Submission: Sendable {
+  /// The caller's own name for it; comes back in the ``PaymentSettlement``.
+  package var token: UInt64
+  /// What is to be paid.
+  package var draft: PaymentDraft
+  /// The node's clock when the request was read.
+  package var reading: ClockReading
+
+  /// A submission from its parts.
+  package init(token: UInt64, draft: PaymentDraft, reading: ClockReading) {
+    self.token = token
+    self.draft = draft
+    self.reading = reading
+  }
+}
+
+/// What can happen to a replica.
+package enum ReplicaInput: Sendable {
+  /// One tick of time has passed.
+  case tick
+  /// Clients of this node want to pay.
+  case submit([Submission])
+  /// This node's clock report, to go into the log.
+  case report(driftPartsPerBillion: Int64, sources: [ClockSourceReport])
+  /// A peer said something. Batches in it have been verified.
+  case receive(PeerMessage, from: NodeID)
+  /// Every storage command up to the one that ended with this entry is durable.
+  case persisted(EntryID)
+  /// A connection to the peer is up, again.
+  case peerConnected(NodeID)
+  /// The connection to the peer broke: what was sent may be lost.
+  case peerLost(NodeID)
+  /// Hand leadership to somebody and take no more payments: the node is about to stop.
+  case drain
+}
+
+/// What a storage command changes. Commands are carried out in the order they were given.
+package enum StorageCommand: Sendable {
+  /// Write term and vote.
+  case hardState(HardState)
+  /// Remove the batch at this index and all after it.
+  case truncate(from: LogIndex)
+  /// Write batches at the end of the log.
+  case append([Batch])
+  /// Write the footer of the segment that starts at this index.
+  case seal(SegmentSeal)
+}
+
+/// What the footer of a segment says of the ledger.
+package struct SegmentSeal: Hashable, Sendable {
+  /// The segment's first index.
+  package var segment: LogIndex
+  /// The ledger's running digest before its first batch.
+  package var ledgerBefore: Digest256
+  /// The ledger's running digest after its last batch.
+  package var ledgerAfter: Digest256
+}
+
+/// Why a payment was not taken in, or not settled in time. Nothing was applied, but for `inDoubt`.
+package enum PaymentRefusal: Hashable, Sendable {
+  /// No leader is known: there is no majority, or an election is under way.
+  case noLeader
+  /// Too many payments wait for their answer here.
+  case overloaded
+  /// It was not settled in time, and may be yet: ask by id, or send the same id again.
+  case inDoubt
+  /// The clocks of this node and of the cluster are too far apart to stamp it.
+  case clockAhead
+  /// The node is stopping.
+  case stopping
+  /// The same id is being paid, or was, with other contents.
+  case idReused
+}
+
+/// What became of a submitted payment.
+package enum PaymentResult: Sendable {
+  /// It took effect, now.
+  case applied(sequence: EventSequence, index: LogIndex, stamp: Stamp)
+  /// The same payment took effect before, at that sequence.
+  case duplicate(of: EventSequence)
+  /// The ledger rejected it.
+  case rejected(OutcomeCode, sequence: EventSequence)
+  /// It was not logged, or not settled in time.
+  case refused(PaymentRefusal)
+}
+
+/// The answer to one ``Submission``.
+package struct PaymentSettlement: Sendable {
+  /// The submission's token.
+  package var token: UInt64
+  /// What became of it.
+  package var result: PaymentResult
+}
+
+/// Something worth a line in the node's log.
+package enum ReplicaNote: Hashable, Sendable {
+  /// The role, the term or the known leader changed.
+  case roleChanged(RaftRole, term: Term, leader: NodeID?)
+  /// A real conflict: entries from here on were replaced by the leader's.
+  case truncated(from: LogIndex)
+  /// A peer's events or batches could not be taken.
+  case peerRefused(NodeID, reason: String)
+  /// Leadership transfer ended.
+  case transferEnded(succeeded: Bool)
+  /// A segment's last batch was applied.
+  case segmentClosed(first: LogIndex, last: LogIndex)
+}
+
+/// What the runtime must do, in this order.
+package enum ReplicaEffect: Sendable {
+  /// Carry out on stable storage, after all earlier ones.
+  case store(StorageCommand)
+  /// Send now.
+  case send(PeerMessage, to: NodeID)
+  /// Send when every storage command given before is durable.
+  case sendAfterStore(PeerMessage, to: NodeID)
+  /// Read the batches after `previous` from the segments, as many as one frame may carry of
+  /// those named, and send them: the follower is behind what memory holds.
+  case readAndSend(AppendRequest, to: NodeID)
+  /// Answer a client.
+  case settle(PaymentSettlement)
+  /// Log a line.
+  case note(ReplicaNote)
+  /// Stop the process: going on would break a promise.
+  case halt(reason: String)
+}

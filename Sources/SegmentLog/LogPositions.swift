@@ -1,0 +1,152 @@
+package import Bytes
+import Synchronization
+
+/// Where the batches of a log are: sparse, kept by the one writer, asked by readers on any thread.
+///
+/// Holds only what has been written whole; what is here need not be durable yet.
+package final class LogPositions: Sendable {
+  /// A position at least every so many bytes of file.
+  static let intervalByteCount: UInt64 = 32 << 10
+
+  struct Position: Sendable {
+    let index: LogIndex
+    let firstSequence: EventSequence
+    let offset: UInt64
+  }
+
+  struct Segment: Sendable {
+    let id: SegmentID
+    /// Which file of that name: a cut and written-again segment has another.
+    let serial: UInt64
+    /// Ascending; the first is the segment's first batch.
+    var positions: [Position]
+    /// Where the last batch ends.
+    var byteCount: UInt64
+    var lastIndex: LogIndex
+    var lastSequence: EventSequence
+  }
+
+  private struct State: Sendable {
+    var segments: [Segment] = []
+    /// Grows whenever something is cut.
+    var generation: UInt64 = 0
+    var serialNext: UInt64 = 0
+  }
+
+  /// A place to read from.
+  struct Place: Sendable {
+    let segment: SegmentID
+    let serial: UInt64
+    /// Where the batch at or before the wanted one begins.
+    let offset: UInt64
+    /// Where the segment's last batch ends.
+    let end: UInt64
+  }
+
+  /// What a search gave.
+  enum Lookup: Sendable {
+    case place(Place)
+    case beforeStart(first: LogIndex)
+    case afterEnd
+  }
+
+  private let state = Mutex(State())
+
+  init() {}
+
+  /// Index and sequence of the first batch, or nil while the log is empty.
+  package var first: (index: LogIndex, sequence: EventSequence)? {
+    state.withLock { state in
+      state.segments.first?.positions.first.map { ($0.index, $0.firstSequence) }
+    }
+  }
+
+  /// Index of the last batch and sequence of the last event, or nil while the log is empty.
+  package var last: (index: LogIndex, sequence: EventSequence)? {
+    state.withLock { state in
+      state.segments.last.map { ($0.lastIndex, $0.lastSequence) }
+    }
+  }
+
+  /// The segments, in order.
+  package var segments: [SegmentID] {
+    state.withLock { state in state.segments.map(\.id) }
+  }
+
+  /// A number that changes whenever something is cut.
+  var generation: UInt64 { state.withLock { $0.generation } }
+
+  func lookup(_ index: LogIndex) -> Lookup {
+    find(before: { $0.index <= index }, isPast: { $0.lastIndex < index })
+  }
+
+  func lookup(_ sequence: EventSequence) -> Lookup {
+    find(before: { $0.firstSequence <= sequence }, isPast: { $0.lastSequence < sequence })
+  }
+
+  private func find(
+    before isAtOrBefore: (Position) -> Bool, isPast: (Segment) -> Bool
+  ) -> Lookup {
+    state.withLock { state in
+      guard let first = state.segments.first?.positions.first else { return .afterEnd }
+      guard isAtOrBefore(first) else { return .beforeStart(first: first.index) }
+      // The first segment that is not wholly before the wanted batch.
+      let place = partition(state.segments.count) { isPast(state.segments[$0]) }
+      guard place < state.segments.count else { return .afterEnd }
+      let segment = state.segments[place]
+      let next = partition(segment.positions.count) { isAtOrBefore(segment.positions[$0]) }
+      return .place(
+        Place(
+          segment: segment.id, serial: segment.serial,
+          offset: segment.positions[max(0, next - 1)].offset, end: segment.byteCount))
+    }
+  }
+
+  /// Notes a batch that has been written at `offset`.
+  func append(_ batch: BatchHeader, in id: SegmentID, at offset: UInt64) {
+    state.withLock { state in
+      let position = Position(
+        index: batch.index, firstSequence: batch.firstSequence, offset: offset)
+      if state.segments.last?.id != id {
+        state.segments.append(
+          Segment(
+            id: id, serial: state.serialNext, positions: [], byteCount: offset,
+            lastIndex: batch.index, lastSequence: batch.lastSequence))
+        state.serialNext += 1
+      }
+      let last = state.segments.count - 1
+      let newest = state.segments[last].positions.last?.offset
+      if newest.map({ offset - $0 >= Self.intervalByteCount }) ?? true {
+        state.segments[last].positions.append(position)
+      }
+      state.segments[last].byteCount = offset + UInt64(batch.batchByteCount)
+      state.segments[last].lastIndex = batch.index
+      state.segments[last].lastSequence = batch.lastSequence
+    }
+  }
+
+  /// Forgets the batches from `index` on; `summary` is what is left of the segment it lies in.
+  func truncate(from index: LogIndex, leaving summary: SegmentSummary?) {
+    state.withLock { state in
+      state.generation += 1
+      state.segments.removeAll { $0.id.firstIndex >= index }
+      guard let summary, let last = state.segments.indices.last,
+        state.segments[last].id == summary.id
+      else { return }
+      state.segments[last].positions.removeAll { $0.index >= index }
+      state.segments[last].byteCount = summary.byteCount
+      state.segments[last].lastIndex = summary.lastIndex
+      state.segments[last].lastSequence = summary.lastSequence
+    }
+  }
+}
+
+/// How many of the first `count` numbers satisfy a predicate that holds for a prefix of them.
+private func partition(_ count: Int, _ isBefore: (Int) -> Bool) -> Int {
+  var (low, high) = (0, count)
+  while low < high {
+    let middle = low + (high - low) / 2
+    if isBefore(middle) { low = middle + 1 } else { high = middle }
+  }
+  return low
+}

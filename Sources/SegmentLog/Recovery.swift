@@ -1,0 +1,291 @@
+package import Bytes
+
+/// How a log is opened.
+package struct RecoveryOptions: Sendable {
+  /// Highest index known to be durable and committed here (the hard state): up to it, nothing is
+  /// ever torn.
+  package var knownDurable: LogIndex
+  /// Whether the log may begin after index 1, because its first segments were removed.
+  package var mayBeginLater: Bool
+  /// How many bytes to reserve for a new segment without growing its visible size, or 0.
+  package var preallocateByteCount: UInt64
+
+  /// Options, by default those of a log that has everything from index 1 on.
+  package init(
+    knownDurable: LogIndex = .zero, mayBeginLater: Bool = false, preallocateByteCount: UInt64 = 0
+  ) {
+    self.knownDurable = knownDurable
+    self.mayBeginLater = mayBeginLater
+    self.preallocateByteCount = preallocateByteCount
+  }
+}
+
+/// Something torn that recovery cut off.
+package struct RecoveryCut: Hashable, Sendable {
+  /// What it was.
+  package enum Kind: Hashable, Sendable {
+    /// A batch, or more of them, at the end of the log.
+    case batches
+    /// A segment without a whole batch: the file was removed.
+    case segment
+    /// An unfinished footer of a segment that is to be sealed again.
+    case footer
+  }
+
+  /// The segment.
+  package let segment: SegmentID
+  /// Where its file was cut.
+  package let offset: UInt64
+  /// How many bytes went.
+  package let byteCount: UInt64
+  /// What it was.
+  package let kind: Kind
+  /// What was wrong with it.
+  package let reason: Damage
+}
+
+/// What opening a log found and did.
+package struct RecoveryReport: Hashable, Sendable {
+  /// How many segments there are.
+  package internal(set) var segmentCount = 0
+  /// How many of them are sealed.
+  package internal(set) var sealedCount = 0
+  /// How many batches were replayed.
+  package internal(set) var batchCount: UInt64 = 0
+  /// How many events they hold.
+  package internal(set) var eventCount: UInt64 = 0
+  /// Length of the records, uncompressed.
+  package internal(set) var recordsByteCount: UInt64 = 0
+  /// Length of the files, up to their last batch.
+  package internal(set) var fileByteCount: UInt64 = 0
+  /// Largest commit index that a batch carries: a restart may apply up to it.
+  package internal(set) var commit = LogIndex.zero
+  /// What was cut, in the order of the log.
+  package internal(set) var cuts: [RecoveryCut] = []
+}
+
+/// What recovery leaves for the store.
+struct RecoveredLog: Sendable {
+  var segments: [StoredSegment] = []
+  var termRuns: [TermRun] = []
+  var report = RecoveryReport()
+}
+
+/// The replay of a log's files. Nothing is changed on disk before all of it has passed.
+struct Recovery<FS: LogFileSystem> {
+  let fileSystem: FS
+  let directory: String
+  let clusterID: ClusterID
+  let options: RecoveryOptions
+  let positions = LogPositions()
+  var log = RecoveredLog()
+
+  mutating func run(visiting visit: (Batch) throws -> Void) throws(LogError) {
+    let (fileSystem, directory) = (fileSystem, directory)
+    let names = try files { () throws(FileError) in try fileSystem.list(directory) }
+    let ids = names.compactMap { SegmentID(fileName: $0) }.sorted()
+    for (place, id) in ids.enumerated() {
+      let successor = place + 1 < ids.count ? ids[place + 1] : nil
+      try recover(id, successor: successor, visiting: visit)
+    }
+    let last = log.segments.last?.summary.lastIndex ?? .zero
+    guard last >= options.knownDurable else {
+      throw .lost(last: last, knownDurable: options.knownDurable)
+    }
+    try carryOutCuts()
+  }
+
+  private mutating func recover(
+    _ id: SegmentID, successor: SegmentID?, visiting visit: (Batch) throws -> Void
+  ) throws(LogError) {
+    let previous = log.segments.last?.summary
+    if let expected = previous?.lastIndex.next ?? (options.mayBeginLater ? nil : LogIndex(1)),
+      id.firstIndex != expected
+    {
+      throw .missingSegment(expected: expected, found: id)
+    }
+    let (fileSystem, path) = (fileSystem, directory + "/" + id.fileName)
+    let bytes = try files { () throws(FileError) in try fileSystem.map(path) }
+    defer { withExtendedLifetime(bytes) {} }
+    let judge = FaultJudge(
+      segment: id, successor: successor, knownDurable: options.knownDurable,
+      isSealed: SegmentFooter.find(in: bytes.pointer.bytes) != nil)
+    let header: SegmentHeader
+    do throws(Damage) {
+      header = try Self.header(of: id, in: bytes.pointer.bytes)
+    } catch {
+      let fault = SegmentFault(offset: 0, index: id.firstIndex, reason: error)
+      try judge.requireTorn(fault, after: nil, in: bytes.pointer.bytes)
+      cut(fault, id, at: 0, of: bytes.byteCount, kind: .segment)
+      return
+    }
+    guard header.clusterID == clusterID else { throw .wrongCluster(segment: id) }
+    try requireContinuing(header, previous)
+    try replay(
+      bytes, SegmentSummary(header: header, lastTerm: previous?.lastTerm ?? .zero), judge, visit)
+  }
+
+  private static func header(
+    of id: SegmentID, in bytes: borrowing RawSpan
+  ) throws(Damage) -> SegmentHeader {
+    let header = try SegmentHeader.decode(bytes)
+    guard header.firstIndex == id.firstIndex else {
+      throw .misnamed(found: header.firstIndex)
+    }
+    return header
+  }
+
+  private func requireContinuing(
+    _ header: SegmentHeader, _ previous: SegmentSummary?
+  ) throws(LogError) {
+    let hash = previous?.lastHash ?? (header.firstIndex == LogIndex(1) ? .zero : nil)
+    let sequence = previous?.lastSequence.rawValue ?? header.firstSequence.rawValue &- 1
+    guard hash == nil || header.previousHash == hash,
+      header.firstSequence.rawValue == sequence &+ 1
+    else { throw .brokenSegmentChain(SegmentID(header.firstIndex)) }
+  }
+
+  /// Replays a segment's batches to the visitor, one at a time.
+  private mutating func replay(
+    _ bytes: MappedBytes, _ start: SegmentSummary, _ judge: FaultJudge,
+    _ visit: (Batch) throws -> Void
+  ) throws(LogError) {
+    var walker = SegmentWalker(after: start)
+    var seal: LedgerDigests?
+    walking: while true {
+      let item: SegmentItem
+      do {
+        item = try walker.next(in: bytes.pointer.bytes)
+      } catch {
+        try judge.requireTorn(error, after: walker.summary, in: bytes.pointer.bytes)
+        cut(
+          error, start.id, at: error.offset, of: bytes.byteCount,
+          kind: walker.summary.batchCount == 0
+            ? .segment : judge.isSucceeded(walker.summary) ? .footer : .batches)
+        break walking
+      }
+      switch item {
+      case .batch(let header, let offset):
+        try hand(header, at: offset, in: bytes.pointer.bytes, walker, to: visit)
+        note(header, in: start.id, at: offset)
+      case .footer(let footer, _):
+        seal = LedgerDigests(before: footer.ledgerBefore, after: footer.ledgerAfter)
+        break walking
+      case .end:
+        break walking
+      }
+    }
+    try keep(walker.summary, seal, fileByteCount: bytes.byteCount)
+  }
+
+  private mutating func keep(
+    _ summary: SegmentSummary, _ seal: LedgerDigests?, fileByteCount: Int
+  ) throws(LogError) {
+    guard summary.batchCount > 0 else {
+      // A file header, and nothing else: the batch that it was written for never came.
+      if log.report.cuts.last?.segment != summary.id {
+        let fault = SegmentFault(
+          offset: Int(summary.byteCount), index: summary.lastIndex.next, reason: .truncated)
+        cut(fault, summary.id, at: 0, of: fileByteCount, kind: .segment)
+      }
+      return
+    }
+    var segment = StoredSegment(summary: summary, seal: seal)
+    if seal != nil {
+      segment.summary.sparseIndex = []
+      log.report.sealedCount += 1
+    }
+    log.segments.append(segment)
+    log.report.segmentCount += 1
+    log.report.fileByteCount += summary.byteCount
+    log.report.recordsByteCount += summary.recordsByteCount
+  }
+
+  private func hand(
+    _ header: BatchHeader, at offset: Int, in bytes: borrowing RawSpan,
+    _ walker: borrowing SegmentWalker, to visit: (Batch) throws -> Void
+  ) throws(LogError) {
+    var records: [UInt8] = []
+    walker.copyRecords(into: &records)
+    let batch = Batch(
+      header: header,
+      bytes: bytes.extracting(offset..<offset + header.batchByteCount)
+        .withUnsafeBytes { [UInt8]($0) },
+      records: records)
+    do {
+      try visit(batch)
+    } catch {
+      throw .stopped(at: header.index, error)
+    }
+  }
+
+  private mutating func note(_ header: BatchHeader, in id: SegmentID, at offset: Int) {
+    positions.append(header, in: id, at: UInt64(offset))
+    log.report.batchCount += 1
+    log.report.eventCount += UInt64(header.count)
+    log.report.commit = max(log.report.commit, header.commit)
+    if log.termRuns.last.map({ $0.term < header.term }) ?? true {
+      log.termRuns.append(TermRun(firstIndex: header.index, term: header.term))
+    }
+  }
+
+  private mutating func cut(
+    _ fault: SegmentFault, _ id: SegmentID, at offset: Int, of byteCount: Int,
+    kind: RecoveryCut.Kind
+  ) {
+    let start = kind == .segment ? 0 : offset
+    log.report.cuts.append(
+      RecoveryCut(
+        segment: id, offset: UInt64(start), byteCount: UInt64(byteCount - start), kind: kind,
+        reason: fault.reason))
+  }
+
+  private func carryOutCuts() throws(LogError) {
+    let (fileSystem, directory) = (fileSystem, directory)
+    for cut in log.report.cuts {
+      let path = directory + "/" + cut.segment.fileName
+      try files { () throws(FileError) in
+        switch cut.kind {
+        case .segment:
+          try fileSystem.remove(path)
+        case .batches, .footer:
+          let file = try fileSystem.open(path, .update)
+          try file.truncate(to: cut.offset)
+          try file.sync()
+        }
+      }
+    }
+  }
+}
+
+extension SegmentStore {
+  /// Opens a log, replays every batch in order to the visitor, and cuts what is torn at its end.
+  ///
+  /// One segment is mapped at a time. Nothing is changed on disk where this throws. What was found
+  /// is durable when this returns, for it may have been in memory only when the process ended.
+  package static func open(
+    _ fileSystem: FS, directory: String, clusterID: ClusterID,
+    recovery options: RecoveryOptions = RecoveryOptions(), visiting visit: (Batch) throws -> Void
+  ) throws(LogError) -> SegmentStore {
+    try files { () throws(FileError) in try fileSystem.createDirectory(directory) }
+    var recovery = Recovery(
+      fileSystem: fileSystem, directory: directory, clusterID: clusterID, options: options)
+    try recovery.run(visiting: visit)
+    let last = recovery.log.segments.last
+    let file = try files { () throws(FileError) -> FS.File? in
+      var file: FS.File?
+      if let last {
+        let opened = try fileSystem.open(
+          directory + "/" + last.id.fileName, last.seal == nil ? .update : .read)
+        try opened.sync()
+        file = last.seal == nil ? opened : nil
+      }
+      try fileSystem.syncDirectory(directory)
+      return file
+    }
+    return SegmentStore(
+      fileSystem: fileSystem, directory: directory, clusterID: clusterID,
+      preallocateByteCount: options.preallocateByteCount, positions: recovery.positions,
+      recovered: recovery.log, file: file)
+  }
+}

@@ -1,0 +1,103 @@
+package import Bytes
+
+/// The constants of the segment format, version 1 (`Format.md`).
+package enum SegmentFormat {
+  /// The version that every frame of ours carries.
+  package static let version: UInt16 = 1
+  /// The magic number of a skippable frame (LZ4 frame format 1.6.4, "Skippable Frames").
+  package static let skippableMagic: UInt32 = 0x184D_2A50
+  /// Magic number and size field in front of a skippable frame's content.
+  package static let framePrefixByteCount = 8
+  /// Most bytes of records, uncompressed, in one batch.
+  package static let recordsByteCountMax = 1 << 20
+  /// Most bytes that an LZ4 frame adds to records that do not compress: the header (19), the
+  /// block's size and checksum (8), the end mark (4), and room.
+  package static let frameOverheadByteCountMax = 64
+  /// Most bytes of a batch's LZ4 frame.
+  package static let frameByteCountMax = recordsByteCountMax + frameOverheadByteCountMax
+  /// Most bytes of a batch, on the wire and on disk.
+  package static let batchByteCountMax = BatchHeader.byteCount + frameByteCountMax
+  /// How far apart the entries of a footer's sparse index are at least, bytes of file.
+  package static let indexIntervalByteCount = 64 << 10
+  /// Most bytes of a footer frame: a sparse index of 64 GiB of file.
+  package static let footerByteCountMax = 64 << 20
+}
+
+/// The four ASCII letters that open the content of our skippable frames, as a little-endian word.
+enum FrameTag {
+  /// "SPFH": the head of a file.
+  static let fileHeader: UInt32 = 0x4846_5053
+  /// "SPBH": the head of a batch.
+  static let batchHeader: UInt32 = 0x4842_5053
+  /// "SPFT": the foot of a sealed file.
+  static let footer: UInt32 = 0x5446_5053
+  /// "SPFE": the last four bytes of a sealed file.
+  static let trailer: UInt32 = 0x4546_5053
+  /// "SIDX": the footer's sparse index.
+  static let sparseIndex: UInt32 = 0x5844_4953
+}
+
+/// Which segment of a log: the index of its first batch, which is also its file's name.
+package struct SegmentID: Hashable, Comparable, Sendable, CustomStringConvertible {
+  /// The index of the segment's first batch.
+  package let firstIndex: LogIndex
+
+  private static let digitCount = 20
+  private static let suffix = ".lz4"
+
+  /// The segment that begins with the batch at `firstIndex`.
+  package init(_ firstIndex: LogIndex) { self.firstIndex = firstIndex }
+
+  /// Reads a file name, or nil where it is not a segment's.
+  package init?(fileName: String) {
+    guard fileName.utf8.count == Self.digitCount + Self.suffix.utf8.count,
+      fileName.hasSuffix(Self.suffix),
+      fileName.utf8.prefix(Self.digitCount).allSatisfy({ (0x30...0x39).contains($0) }),
+      let index = UInt64(fileName.prefix(Self.digitCount)), index > 0
+    else { return nil }
+    firstIndex = LogIndex(index)
+  }
+
+  /// Twenty digits, so that names sort as numbers, and `.lz4`.
+  package var fileName: String {
+    let digits = String(firstIndex.rawValue)
+    return String(repeating: "0", count: Self.digitCount - digits.utf8.count) + digits
+      + Self.suffix
+  }
+
+  /// The file name.
+  package var description: String { fileName }
+
+  /// Orders by first index.
+  package static func < (left: Self, right: Self) -> Bool { left.firstIndex < right.firstIndex }
+}
+
+extension RawSpan {
+  /// Loads a fixed-width little-endian integer. Precondition: it lies inside.
+  @inline(__always)
+  func littleEndian<T: FixedWidthInteger & BitwiseCopyable>(
+    at offset: Int, as type: T.Type = T.self
+  ) -> T {
+    T(littleEndian: unsafeLoadUnaligned(fromByteOffset: offset, as: T.self))
+  }
+}
+
+extension Digest256 {
+  /// The first eight bytes: the check of a header.
+  var check: UInt64 {
+    withBytes { UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: 0, as: UInt64.self)) }
+  }
+}
+
+extension ByteWriter {
+  mutating func digest(_ digest: Digest256) {
+    digest.withBytes { append(contentsOf: $0) }
+  }
+
+  /// Opens a skippable frame whose whole length is `byteCount`.
+  mutating func skippablePrefix(byteCount: Int, tag: UInt32) {
+    integer(SegmentFormat.skippableMagic)
+    integer(UInt32(byteCount - SegmentFormat.framePrefixByteCount))
+    integer(tag)
+  }
+}

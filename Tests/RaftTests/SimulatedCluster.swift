@@ -1,0 +1,460 @@
+import Bytes
+import Raft
+
+/// What the random test found broken.
+struct Violation: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}
+
+/// An entry with the payload that only the caller of the core holds.
+struct SimulatedEntry: Hashable {
+  var term: Term
+  var value: UInt64
+}
+
+/// What waits for a node's disk, first in, first out.
+enum DiskTask {
+  case hardState(HardState)
+  case truncate(from: Int)
+  case write([SimulatedEntry], upTo: EntryID)
+  case send(RaftMessage, to: NodeID)
+}
+
+/// One node: the core, what its memory holds, what its disk holds, and what is between them.
+struct SimulatedNode {
+  let id: NodeID
+  /// Nil while it is down.
+  var raft: RaftNode?
+  /// The log in memory; lost in a crash.
+  var entries: [SimulatedEntry] = []
+  /// What a crash leaves.
+  var diskHardState = HardState.initial
+  var diskEntries: [SimulatedEntry] = []
+  /// The lower of commit and durable, as last noted.
+  var diskCommit = 0
+  var disk: [DiskTask] = []
+  var commit = 0
+}
+
+/// A message on its way.
+struct Packet {
+  var due: Int
+  var from: NodeID
+  var to: NodeID
+  var message: RaftMessage
+  /// The entries of an append request.
+  var payload: [SimulatedEntry]
+}
+
+/// How bad the weather is.
+struct Weather {
+  /// Of 100 messages.
+  var lost = 0
+  /// Of 100 messages.
+  var repeated = 0
+  /// Ticks a message takes, at most.
+  var delayMax = 1
+  /// Of 1000 ticks.
+  var disturbances = 0
+  /// Of 100 ticks a disk works.
+  var diskWorks = 100
+
+  /// A seed's own mix.
+  static func random(_ generator: inout SeededGenerator) -> Weather {
+    Weather(
+      lost: Int.random(in: 0...25, using: &generator),
+      repeated: Int.random(in: 0...25, using: &generator),
+      delayMax: Int.random(in: 1...8, using: &generator),
+      disturbances: Int.random(in: 10...80, using: &generator),
+      diskWorks: Int.random(in: 20...100, using: &generator))
+  }
+}
+
+/// What happened in all runs, to tell that the test tested something.
+struct Happenings {
+  var leaders = 0
+  var truncations = 0
+  var crashes = 0
+  var commits = 0
+  var transfers = 0
+  var refusals = 0
+}
+
+/// A whole cluster in one process, from one seed, with the properties of Raft figure 3 checked at
+/// every effect.
+struct SimulatedCluster {
+  var generator: SeededGenerator
+  var nodes: [SimulatedNode]
+  var packets: [Packet] = []
+  var now = 0
+  var weather: Weather
+  /// Nodes of different sides do not hear each other.
+  var sides: [Int]
+  var happenings = Happenings()
+  /// Whether leaders get proposals.
+  var hasClients = true
+  private var nextValue: UInt64 = 1
+  /// The one leader of each term.
+  private var leaders: [Term: NodeID] = [:]
+  /// The one vote of each node in each term, as it left the node.
+  private var votes: [Term: [NodeID: NodeID]] = [:]
+  /// The history: what was committed, and in which term it first was.
+  private(set) var committed: [(entry: SimulatedEntry, term: Term)] = []
+
+  init(count: Int, seed: UInt64) {
+    generator = SeededGenerator(seed: seed)
+    weather = .random(&generator)
+    sides = [Int](repeating: 0, count: count)
+    nodes = (1...count).map { SimulatedNode(id: NodeID(UInt16($0))) }
+    for position in nodes.indices { start(position) }
+  }
+
+  // MARK: Running
+
+  /// `count` ticks.
+  mutating func run(ticks count: Int) throws(Violation) {
+    for _ in 0..<count {
+      now += 1
+      if chance(weather.disturbances, of: 1000) { try disturb() }
+      try deliver()
+      for position in nodes.indices.shuffled(using: &generator) {
+        try work(position)
+        guard nodes[position].raft != nil else { continue }
+        // No two clocks run alike.
+        if !chance(10, of: 100) { try step(position, .tick) }
+        if hasClients && nodes[position].raft?.role == .leader && chance(30, of: 100) {
+          try propose(position, Int.random(in: 1...6, using: &generator))
+        }
+      }
+      if now % 64 == 0 { try checkLogs() }
+    }
+    try checkLogs()
+  }
+
+  /// Ends all disturbances and starts all nodes.
+  mutating func heal() {
+    weather = Weather()
+    sides = [Int](repeating: 0, count: nodes.count)
+    for position in nodes.indices where nodes[position].raft == nil { start(position) }
+  }
+
+  private mutating func disturb() throws(Violation) {
+    let position = Int.random(in: nodes.indices, using: &generator)
+    switch Int.random(in: 0..<10, using: &generator) {
+    case 0...1: sides = nodes.map { _ in Int.random(in: 0...1, using: &generator) }
+    case 2: sides = [Int](repeating: 0, count: nodes.count)
+    case 3...4: try crash(position)
+    case 5: for position in nodes.indices where chance(70, of: 100) { try crash(position) }
+    case 6...7: for position in nodes.indices where nodes[position].raft == nil { start(position) }
+    case 8:
+      let target = chance(50, of: 100) ? nodes.randomElement(using: &generator)?.id : nil
+      if nodes[position].raft != nil { try step(position, .transferLeadership(to: target)) }
+    default:
+      let peer = nodes[Int.random(in: nodes.indices, using: &generator)].id
+      if nodes[position].raft != nil { try step(position, .unreachable(peer)) }
+    }
+  }
+
+  private mutating func start(_ position: Int) {
+    let node = nodes[position]
+    var log = RaftLogTerms()
+    for entry in node.diskEntries { log.append(term: entry.term, count: 1) }
+    let commit = chance(50, of: 100) ? node.diskCommit : 0
+    nodes[position].entries = node.diskEntries
+    nodes[position].commit = commit
+    nodes[position].raft = RaftNode(
+      configuration: .test(node.id, of: UInt16(nodes.count)), hardState: node.diskHardState,
+      log: log, commit: LogIndex(UInt64(commit)), random: generator.next())
+  }
+
+  /// Stops a node: what its disk has not done by now is lost, in the middle of a write too.
+  private mutating func crash(_ position: Int) throws(Violation) {
+    guard nodes[position].raft != nil else { return }
+    happenings.crashes += 1
+    if case .write(let entries, _) = nodes[position].disk.first {
+      let kept = Int.random(in: 0...entries.count, using: &generator)
+      nodes[position].diskEntries += entries.prefix(kept)
+    }
+    nodes[position].disk = []
+    nodes[position].raft = nil
+  }
+
+  // MARK: The network
+
+  private mutating func deliver() throws(Violation) {
+    let due = packets.filter { $0.due <= now }.shuffled(using: &generator)
+    packets.removeAll { $0.due <= now }
+    for packet in due {
+      guard let to = nodes.firstIndex(where: { $0.id == packet.to }),
+        let from = nodes.firstIndex(where: { $0.id == packet.from }),
+        sides[to] == sides[from], nodes[to].raft != nil
+      else { continue }
+      try step(to, .receive(packet.message, from: packet.from), payload: packet.payload)
+    }
+  }
+
+  private mutating func post(_ message: RaftMessage, from position: Int, to: NodeID) {
+    var payload: [SimulatedEntry] = []
+    if case .appendRequest(let request) = message {
+      let start = Int(request.previous.index.rawValue)
+      payload = Array(nodes[position].entries[start..<(start + request.entryTerms.count)])
+    }
+    for _ in 0..<(chance(weather.repeated, of: 100) ? 2 : 1)
+    where !chance(weather.lost, of: 100) {
+      let due = now + Int.random(in: 1...weather.delayMax, using: &generator)
+      packets.append(
+        Packet(due: due, from: nodes[position].id, to: to, message: message, payload: payload))
+    }
+  }
+
+  // MARK: The disk
+
+  /// Does some of what waits for the disk of a node.
+  private mutating func work(_ position: Int) throws(Violation) {
+    guard nodes[position].raft != nil, chance(weather.diskWorks, of: 100) else { return }
+    var count = Int.random(in: 1...max(1, nodes[position].disk.count), using: &generator)
+    while count > 0, let task = nodes[position].disk.first {
+      count -= 1
+      nodes[position].disk.removeFirst()
+      switch task {
+      case .hardState(let hardState): nodes[position].diskHardState = hardState
+      case .truncate(let from): nodes[position].diskEntries.removeSubrange((from - 1)...)
+      case .write(let entries, let last):
+        nodes[position].diskEntries += entries
+        try step(position, .persisted(last))
+        try checkDurable(position)
+      case .send(let message, let to):
+        try checkPromise(message, of: position, to: to)
+        post(message, from: position, to: to)
+      }
+    }
+  }
+
+  private mutating func propose(_ position: Int, _ count: Int) throws(Violation) {
+    guard let raft = nodes[position].raft else { return }
+    guard raft.role == .leader && !raft.isTransferring else { return }
+    let entries = (0..<count).map { offset in
+      SimulatedEntry(term: raft.term, value: nextValue + UInt64(offset))
+    }
+    nextValue += UInt64(count)
+    let last = EntryID(
+      index: LogIndex(UInt64(nodes[position].entries.count + count)), term: raft.term)
+    nodes[position].entries += entries
+    try step(position, .propose(count: count))
+    nodes[position].disk.append(.write(entries, upTo: last))
+  }
+
+  // MARK: Steps and their effects
+
+  private mutating func step(
+    _ position: Int, _ input: RaftInput, payload: [SimulatedEntry] = []
+  ) throws(Violation) {
+    var effects: [RaftEffect] = []
+    nodes[position].raft?.step(input, into: &effects)
+    var hasWon = false
+    for effect in effects {
+      switch effect {
+      case .persistHardState(let hardState):
+        nodes[position].disk.append(.hardState(hardState))
+      case .truncate(let from): try truncate(position, from: Int(from.rawValue), input)
+      case .append(let range): try append(position, range, input, payload)
+      case .send(let message, let to):
+        try checkFree(message)
+        post(message, from: position, to: to)
+      case .sendEntries(let request, let to):
+        post(.appendRequest(request), from: position, to: to)
+      case .sendAfterPersist(let message, let to):
+        nodes[position].disk.append(.send(message, to: to))
+      case .commit(let index): try commit(position, upTo: Int(index.rawValue))
+      case .roleChanged(.leader, let term, _):
+        try checkElection(position, term)
+        hasWon = true
+      case .roleChanged: break
+      case .proposalDropped: throw Violation("a proposal to a leader was dropped")
+      case .transferEnded(let succeeded): happenings.transfers += succeeded ? 1 : 0
+      }
+    }
+    if let raft = nodes[position].raft {
+      guard raft.last.index.rawValue == UInt64(nodes[position].entries.count) else {
+        throw Violation("\(raft.id): the core's log and the caller's have different lengths")
+      }
+      guard raft.faults == RaftFaults() else {
+        throw Violation("\(raft.id): blames a correct peer: \(raft.faults)")
+      }
+      nodes[position].diskCommit = Int(min(raft.commit, raft.durable).rawValue)
+    }
+    if hasWon { try propose(position, 1) }
+  }
+
+  private mutating func truncate(
+    _ position: Int, from: Int, _ input: RaftInput
+  ) throws(Violation) {
+    guard case .receive(.appendRequest(let request), _) = input,
+      from > nodes[position].commit,
+      nodes[position].entries[from - 1].term
+        != request.entryTerms[from - 1 - Int(request.previous.index.rawValue)]
+    else { throw Violation("\(nodes[position].id): truncates without a conflict at \(from)") }
+    happenings.truncations += 1
+    nodes[position].entries.removeSubrange((from - 1)...)
+    nodes[position].disk.append(.truncate(from: from))
+  }
+
+  private mutating func append(
+    _ position: Int, _ range: LogIndexRange, _ input: RaftInput, _ payload: [SimulatedEntry]
+  ) throws(Violation) {
+    guard case .receive(.appendRequest(let request), _) = input,
+      Int(range.first.rawValue) == nodes[position].entries.count + 1,
+      range.first > request.previous.index, range.last == request.lastIndex
+    else { throw Violation("\(nodes[position].id): appends what was not sent: \(range)") }
+    let entries = Array(payload.suffix(range.count))
+    nodes[position].entries += entries
+    guard let term = entries.last?.term else { throw Violation("an empty append") }
+    nodes[position].disk.append(
+      .write(entries, upTo: EntryID(index: range.last, term: term)))
+  }
+
+  private mutating func chance(_ count: Int, of all: Int) -> Bool {
+    Int.random(in: 0..<all, using: &generator) < count
+  }
+}
+
+// MARK: What must hold (Raft figure 3)
+
+extension SimulatedCluster {
+  /// Election safety and leader completeness.
+  private mutating func checkElection(_ position: Int, _ term: Term) throws(Violation) {
+    happenings.leaders += 1
+    let id = nodes[position].id
+    if let other = leaders[term], other != id {
+      throw Violation("two leaders in \(term): \(other) and \(id)")
+    }
+    leaders[term] = id
+    for (offset, item) in committed.enumerated() where item.term < term {
+      guard offset < nodes[position].entries.count,
+        nodes[position].entries[offset] == item.entry
+      else { throw Violation("the leader \(id) of \(term) lacks committed \(offset + 1)") }
+    }
+  }
+
+  /// State-machine safety, and that what is committed is durable on a majority.
+  private mutating func commit(_ position: Int, upTo index: Int) throws(Violation) {
+    let node = nodes[position]
+    guard index > node.commit, index <= node.entries.count else {
+      throw Violation("\(node.id): commit \(node.commit) → \(index) of \(node.entries.count)")
+    }
+    for offset in node.commit..<index {
+      let entry = node.entries[offset]
+      if offset < committed.count {
+        guard committed[offset].entry == entry else {
+          throw Violation("\(node.id): another entry is committed at \(offset + 1)")
+        }
+        continue
+      }
+      let holders = nodes.count {
+        offset < $0.diskEntries.count && $0.diskEntries[offset] == entry
+      }
+      guard holders > nodes.count / 2 else {
+        throw Violation("\(node.id): \(offset + 1) is committed with \(holders) copies")
+      }
+      committed.append((entry, node.raft?.term ?? .zero))
+      happenings.commits += 1
+    }
+    nodes[position].commit = index
+  }
+
+  /// A node's promise is on its disk when it leaves.
+  private mutating func checkPromise(
+    _ message: RaftMessage, of position: Int, to: NodeID
+  ) throws(Violation) {
+    let node = nodes[position]
+    switch message {
+    case .voteResponse(let term, granted: true): try note(vote: to, of: node, in: term)
+    case .voteRequest(let term, _, _): try note(vote: node.id, of: node, in: term)
+    case .appendResponse(let response):
+      switch response.outcome {
+      case .accepted(let match):
+        guard match.rawValue <= UInt64(node.diskEntries.count),
+          node.diskHardState.term >= response.term
+        else { throw Violation("\(node.id): acknowledged \(match) before it was durable") }
+      case .rejected: happenings.refusals += 1
+      }
+    default: break
+    }
+  }
+
+  /// One vote in a term, on disk before it is told.
+  private mutating func note(
+    vote: NodeID, of node: SimulatedNode, in term: Term
+  ) throws(Violation) {
+    if node.diskHardState.term <= term {
+      guard node.diskHardState == HardState(term: term, vote: vote) else {
+        throw Violation("\(node.id): its vote in \(term) left before it was durable")
+      }
+    }
+    if let other = votes[term]?[node.id], other != vote {
+      throw Violation("\(node.id) voted in \(term) for \(other) and \(vote)")
+    }
+    votes[term, default: [:]][node.id] = vote
+  }
+
+  /// What may leave at once promises nothing.
+  private func checkFree(_ message: RaftMessage) throws(Violation) {
+    switch message {
+    case .voteRequest, .voteResponse(_, granted: true):
+      throw Violation("a vote left before it was durable")
+    case .appendResponse(let response):
+      if case .accepted = response.outcome {
+        throw Violation("an acknowledgement left before it was durable")
+      }
+    default: break
+    }
+  }
+
+  /// What the core takes for durable is.
+  private func checkDurable(_ position: Int) throws(Violation) {
+    guard let raft = nodes[position].raft else { return }
+    let count = Int(raft.durable.rawValue)
+    guard nodes[position].diskEntries.prefix(count) == nodes[position].entries.prefix(count) else {
+      throw Violation("\(raft.id): takes \(count) for durable that is not")
+    }
+  }
+
+  /// Log matching, and that the core's terms are the caller's.
+  private func checkLogs() throws(Violation) {
+    for (position, left) in nodes.enumerated() where left.raft != nil {
+      for (offset, entry) in left.entries.enumerated() {
+        guard left.raft?.term(at: LogIndex(UInt64(offset + 1))) == entry.term else {
+          throw Violation("\(left.id): the core has another term at \(offset + 1)")
+        }
+      }
+      for right in nodes[(position + 1)...] where right.raft != nil {
+        let shared = zip(left.entries, right.entries)
+        var last = 0
+        for (offset, pair) in shared.enumerated() where pair.0.term == pair.1.term {
+          last = offset + 1
+        }
+        guard left.entries.prefix(last) == right.entries.prefix(last) else {
+          throw Violation("\(left.id) and \(right.id) differ before the shared entry \(last)")
+        }
+      }
+    }
+  }
+
+  /// Liveness: after the disturbances one leader, one log, everything committed.
+  func checkSettled(after earlier: Int) throws(Violation) {
+    let leading = nodes.filter { $0.raft?.role == .leader }
+    guard leading.count == 1, let leader = leading.first else {
+      throw Violation("\(leading.count) leaders after the disturbances")
+    }
+    guard committed.count > earlier else { throw Violation("nothing was committed any more") }
+    for node in nodes {
+      guard node.raft?.leader == leader.id else { throw Violation("\(node.id): other leader") }
+      guard node.entries == leader.entries, node.diskEntries == leader.entries,
+        node.commit == leader.entries.count
+      else {
+        throw Violation("\(node.id): commit \(node.commit) of \(leader.entries.count)")
+      }
+    }
+  }
+}
