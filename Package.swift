@@ -17,7 +17,10 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(
   name: "ArgumentParser", package: "swift-argument-parser")
-let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbird = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let lifecycle = Target.Dependency.product(
   name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let configuration = Target.Dependency.product(
@@ -54,8 +57,11 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(
@@ -81,20 +87,23 @@ let package = Package(
     library(
       "NodeRuntime",
       ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica"]),
-    library("Audit", ["Bytes", "HybridTime", "Ledger", "SegmentLog", "Timeline"]),
+    library("Audit", ["Bytes", "JSONText", "HybridTime", "Ledger", "SegmentLog", "Timeline"]),
     library(
       "NodeServer",
       [
-        "Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica",
-        "NodeRuntime", nioCore, nioPosix, hummingbird, lifecycle, logging, configuration,
+        "Bytes", "JSONText", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "HostFiles",
+        "Replica", "NodeRuntime", nioCore, nioPosix, nioHTTP1, nioHTTPTypes,
+        httpTypes, hummingbird, lifecycle,
+        logging, configuration, systemPackage,
       ]),
     command("syncpayd", ["NodeServer", arguments, logging, lifecycle, configuration]),
-    command("syncpay", [arguments, httpClient, nioCore]),
-    command("syncpay-audit", ["Audit", arguments]),
+    command("syncpay", [arguments, httpClient, nioCore, nioHTTP1]),
+    command("syncpay-audit", ["Audit", "HostFiles", arguments]),
     command(
       "syncpay-bench",
       [
-        "Bytes", "HybridTime", "Ledger", "SegmentLog", "Timeline", "Audit", arguments, histogram,
+        "Bytes", "JSONText", "HybridTime", "Ledger", "SegmentLog", "HostFiles", "Timeline", "Audit",
+        arguments, histogram,
         nioCore, nioPosix, nioHTTP1,
       ]),
   ]

@@ -79,10 +79,10 @@ package enum ClockEnsemble {
 
   /// The intersection that a majority of time sources share (Marzullo; RFC 5905 §11.2.1).
   ///
-  /// With the largest number k of intervals that share a point, at least one true one is among any
-  /// more than half; all points that k of them share lie in [low, high], so true time does, if at
-  /// most n − k sources are false. Deviation from the RFC: midpoints may lie outside, since an
-  /// interval is right or wrong as a whole. The time is the mean of the survivors weighted by
+  /// Let k be the largest number of intervals that share a point, and [low, high] reach over all
+  /// points that k of them share. If no more than n − k sources are false, true time is such a
+  /// point. Deviation from the RFC: midpoints may lie outside, since an interval is right or
+  /// wrong as a whole. The time is the mean of the survivors weighted by
   /// 1/error, clipped into [low, high]; the bound reaches from it to the further end.
   package static func intersect(_ candidates: [ClockCandidate]) -> Outcome {
     let (low, high, count) = largestIntersection(candidates)

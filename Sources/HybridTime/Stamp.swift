@@ -2,7 +2,7 @@ public import Bytes
 
 /// What a node's clock claims about itself (DESIGN, Time).
 public enum ClockStatus: UInt8, Sendable, CaseIterable {
-  /// No estimate has been made since the start: the correction is zero.
+  /// Nothing vouches for the clock: no estimate since the start, or the last one is too old.
   case unsynchronized = 0
   /// Fresh samples agree on the correction.
   case synchronized = 1

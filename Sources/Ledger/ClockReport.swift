@@ -93,7 +93,7 @@ public struct ClockSourceReport: Hashable, Sendable {
 /// | stamp | `Stamp` |
 /// | drift | zigzag varint, parts per billion |
 /// | count | varint, at most 64 |
-/// | sources | each: u8 kind, varint id, zigzag offset, varint error, varint delay, u8 verdict; nanoseconds |
+/// | sources | each: u8 kind, varint id, zigzag offset, varint error and delay, u8 verdict |
 public struct ClockReport: Hashable, Sendable {
   /// Most sources in a report.
   public static let sourceCountMax = 64

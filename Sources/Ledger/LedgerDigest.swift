@@ -31,8 +31,8 @@ struct OutcomeAccumulator {
   }
 
   /// The ledger's digest after the batch:
-  /// SHA-256("syncpay ledger 1" ‖ digest before ‖ batch hash ‖ first sequence ‖ count ‖ lanes),
-  /// integers as u64 little-endian.
+  /// SHA-256("syncpay ledger 1" ‖ digest before ‖ batch hash ‖ first sequence ‖ count ‖ the two
+  /// lanes), integers as u64 little-endian.
   func digest(
     after previous: Digest256, batchHash: Digest256, firstSequence: EventSequence, count: UInt64
   ) -> Digest256 {

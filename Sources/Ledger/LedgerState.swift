@@ -61,7 +61,6 @@ package struct LedgerState: ~Copyable, Sendable {
     }
     // Until the end is reached: whoever catches an error must not go on with half a batch.
     isBroken = true
-    outcomes.reserveCapacity(outcomes.count + Int(min(count, UInt64(records.byteCount))))
     var accumulator = OutcomeAccumulator()
     var cursor = RecordCursor(records)
     var found: UInt64 = 0
@@ -188,13 +187,18 @@ package struct LedgerState: ~Copyable, Sendable {
     _ payment: GatheredEvent, in records: borrowing RawSpan,
     _ senderBalance: inout Int128, _ receiverBalance: inout Int128
   ) -> OutcomeCode {
-    guard !Self.equal(payment.sender.range, payment.receiver.range, in: records) else { return .sameAccount }
+    // Equal names have equal hashes, so the bytes are mostly not looked at.
+    guard
+      payment.senderHash != payment.receiverHash
+        || !Self.equal(payment.sender.range, payment.receiver.range, in: records)
+    else { return .sameAccount }
     let currency = payment.currency
     let exponentMark = UInt8(truncatingIfNeeded: currency.exponent + 1)
     let fixed = exponents[currency.codeIndex]
     guard fixed == 0 || fixed == exponentMark else { return .exponentMismatch }
-    guard let sender = accounts.findOrOpen(
-      payment.sender.range, in: records, currency, hash: payment.senderHash),
+    guard
+      let sender = accounts.findOrOpen(
+        payment.sender.range, in: records, currency, hash: payment.senderHash),
       let receiver = accounts.findOrOpen(
         payment.receiver.range, in: records, currency, hash: payment.receiverHash)
     else { return .accountsFull }

@@ -107,6 +107,13 @@ public struct AccountBalance: Hashable, Sendable {
   public let currency: Currency
   /// Received − sent, minor units.
   public let minorUnits: Int128
+
+  /// A balance from its parts.
+  public init(name: [UInt8], currency: Currency, minorUnits: Int128) {
+    self.name = name
+    self.currency = currency
+    self.minorUnits = minorUnits
+  }
 }
 
 /// How many events gave what.

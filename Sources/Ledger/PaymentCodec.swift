@@ -5,7 +5,7 @@ public import HybridTime
 ///
 /// | field | form |
 /// | --- | --- |
-/// | flags | u8: bit 0 the id is text, bit 1 has a reference, bits 2–4 the currency's exponent, the rest zero |
+/// | flags | u8: bit 0 text id, bit 1 has a reference, bits 2–4 the exponent, others zero |
 /// | stamp | `Stamp` |
 /// | amount | varint, minor units, 1 … 2^63 − 1 |
 /// | currency | 3 upper-case letters |

@@ -181,7 +181,10 @@ struct TransactionTable: ~Copyable {
   @inline(__always)
   func touch(_ place: UInt64) -> UInt64 {
     let segment = segments[Int(directory[directoryIndex(place)])]
-    return segment.entries[Int(UInt32(truncatingIfNeeded: place) & segment.mask)].packed
+    let slot = Self.firstSlot(place, in: segment)
+    // Two entries share a line, and probing mostly ends within two lines.
+    return segment.entries[Int(slot)].packed
+      &+ segment.entries[Int((slot + 2) & segment.mask)].packed
   }
 
   /// Where a key is, or would be put. Good until the next insertion.
@@ -210,22 +213,28 @@ struct TransactionTable: ~Copyable {
     segment.entries[location.slot] = entry
     segments[location.segment].count = segment.count + 1
     count += 1
-    // Four fifths full: grow now, so that there is always an empty slot to stop at.
-    if UInt64(segment.count + 1) * 5 >= (UInt64(segment.mask) + 1) * 4 {
+    // Three quarters full: grow now, so that there is always an empty slot to stop at.
+    if UInt64(segment.count + 1) * 4 >= (UInt64(segment.mask) + 1) * 3 {
       grow(location.segment, at: location.place)
     }
   }
 
+  /// Where probing begins: at an even slot, so that the first two share a cache line.
+  @inline(__always)
+  private static func firstSlot(_ place: UInt64, in segment: Segment) -> UInt32 {
+    UInt32(truncatingIfNeeded: place) & segment.mask & ~1
+  }
+
   @inline(__always)
   private static func slot(_ key: TransactionKey, _ place: UInt64, in segment: Segment) -> UInt32 {
-    var slot = UInt32(truncatingIfNeeded: place) & segment.mask
+    var slot = firstSlot(place, in: segment)
     while true {
       let entry = segment.entries[Int(slot)]
       if entry.isEmpty { return slot }
-      if entry.keyHigh == key.high && entry.keyLow == key.low && entry.key.isText == key.isText {
+      if entry.keyLow == key.low && entry.keyHigh == key.high && entry.key.isText == key.isText {
         return slot
       }
-      slot = (slot + 1) & segment.mask
+      slot = (slot &+ 1) & segment.mask
     }
   }
 

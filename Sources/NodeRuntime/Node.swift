@@ -1,8 +1,8 @@
 package import Bytes
 package import ClockSync
-package import HybridTime
-import Ledger
-package import Raft
+import HybridTime
+package import Ledger
+import Raft
 package import Replica
 
 /// The cadence of a node's own duties, in ticks.
@@ -255,6 +255,19 @@ extension Node {
       ledgerDigest: replica.state.ledger.digest, counts: replica.state.ledger.counts,
       pendingCount: replica.pendingCount, isDraining: replica.isDraining,
       progress: replica.raft.progress, peers: peers.peers, clock: clockSnapshot(now))
+  }
+
+  /// Brings the fields that change with every batch up to date, and leaves the rest.
+  package func updateProgress(of snapshot: inout NodeSnapshot) {
+    snapshot.commit = replica.raft.commit
+    snapshot.durable = replica.raft.durable
+    snapshot.last = replica.raft.last
+    snapshot.applied = replica.state.last
+    snapshot.appliedHash = replica.state.lastHash
+    snapshot.ledgerDigest = replica.state.ledger.digest
+    snapshot.counts = replica.state.ledger.counts
+    snapshot.pendingCount = replica.pendingCount
+    snapshot.isDraining = replica.isDraining
   }
 
   /// Calls `body` with the ledger, on the node's thread.

@@ -1,6 +1,6 @@
 import Bytes
-import Raft
-import SegmentLog
+package import Raft
+package import SegmentLog
 
 /// An append request cut into frames that keep within ``PeerFrame/byteCountMax``.
 ///
@@ -8,7 +8,7 @@ import SegmentLog
 package struct AppendParts: Sequence, IteratorProtocol {
   private let request: AppendRequest
   private let batches: [Batch]
-  private var next = 0
+  private var place = 0
   private var isDone = false
 
   /// Bytes of batches in one part; room is left for the frame's own fields.
@@ -23,21 +23,21 @@ package struct AppendParts: Sequence, IteratorProtocol {
   /// The next part, in order. A request without entries is one part.
   package mutating func next() -> (request: AppendRequest, batches: [Batch])? {
     guard !isDone else { return nil }
-    let start = next
+    let start = place
     var byteCount = 0
-    while next < batches.count, next - start < PeerFrame.entryCountMax,
-      next == start || byteCount + batches[next].bytes.count + 4 <= Self.byteCountMax
+    while place < batches.count, place - start < PeerFrame.entryCountMax,
+      place == start || byteCount + batches[place].bytes.count + 4 <= Self.byteCountMax
     {
-      byteCount += batches[next].bytes.count + 4
-      next += 1
+      byteCount += batches[place].bytes.count + 4
+      place += 1
     }
-    isDone = next == batches.count
+    isDone = place == batches.count
     var part = request
     if start > 0 {
       let header = batches[start - 1].header
       part.previous = EntryID(index: header.index, term: header.term)
     }
-    part.entryTerms = batches[start..<next].map(\.header.term)
-    return (part, Array(batches[start..<next]))
+    part.entryTerms = batches[start..<place].map(\.header.term)
+    return (part, Array(batches[start..<place]))
   }
 }

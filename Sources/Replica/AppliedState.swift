@@ -41,9 +41,10 @@ package struct AppliedState: ~Copyable {
       segmentLedgerBefore = ledger.digest
     }
     outcomes.removeAll(keepingCapacity: true)
+    let records = batch.records
     try ledger.apply(
-      firstSequence: header.firstSequence, count: header.count,
-      records: batch.records.span.bytes, batchHash: header.hash, outcomes: &outcomes)
+      firstSequence: header.firstSequence, count: UInt64(header.count),
+      records: records.span.bytes, batchHash: header.hash, outcomes: &outcomes)
     last = EntryID(index: header.index, term: header.term)
     lastHash = header.hash
     return seal

@@ -1,4 +1,4 @@
-package import Bytes
+import Bytes
 import ClockSync
 import HybridTime
 import Raft

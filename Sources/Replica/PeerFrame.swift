@@ -1,6 +1,6 @@
 package import Bytes
 import HybridTime
-package import Raft
+import Raft
 package import SegmentLog
 
 /// Why a frame from a peer was not understood. The connection is closed; nothing else happens.

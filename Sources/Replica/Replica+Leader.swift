@@ -1,4 +1,5 @@
 import Bytes
+import DequeModule
 import HybridTime
 import Ledger
 import Raft

@@ -20,8 +20,8 @@ extension Replica {
       return
     }
     switch state.ledger.precheck(draft) {
-    case .applied(let sequence): return answer(.duplicate(of: sequence))
-    case .rejected(let code, let sequence): return answer(.rejected(code, sequence: sequence))
+    case .known(let sequence, .applied): return answer(.duplicate(of: sequence))
+    case .known(let sequence, let code): return answer(.rejected(code, sequence: sequence))
     case .conflict: return answer(.refused(.idReused))
     case .new: break
     }
@@ -123,7 +123,8 @@ extension Replica {
 
   private mutating func answerClients(of batch: Batch, into effects: inout [ReplicaEffect]) {
     guard ingress.count > 0, batch.header.count > 0 else { return }
-    let span = batch.records.span.bytes
+    let records = batch.records
+    let span = records.span.bytes
     var cursor = RecordCursor(span)
     var offset = 0
     while let record = try? cursor.next(in: span) {

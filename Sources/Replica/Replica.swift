@@ -3,7 +3,7 @@ import DequeModule
 package import HybridTime
 package import Ledger
 package import Raft
-package import SegmentLog
+import SegmentLog
 
 /// One node's decisions, pure: consensus, hybrid time, the ledger, and the payments taken in here.
 ///
@@ -48,12 +48,12 @@ package struct Replica: ~Copyable {
   /// A replica from what was rebuilt from its segments, all of which is durable.
   package init(
     configuration: ReplicaConfiguration, recovery: consuming ReplicaRecovery,
-    hardState: HardState, seed: UInt64
+    hardState: Raft.HardState, seed: UInt64
   ) {
     self.configuration = configuration
     raft = RaftNode(
       configuration: configuration.raft, hardState: hardState, log: recovery.terms,
-      commit: recovery.applied.index, seed: seed)
+      commit: recovery.applied.index, random: seed)
     hybrid = HybridClock(
       after: recovery.hybridLast, aheadNanosecondsMax: configuration.hybridAheadNanosecondsMax)
     nextSequence = recovery.nextSequence

@@ -1,5 +1,5 @@
-package import Bytes
 package import Raft
+package import SegmentLog
 
 /// What one replica is told before it starts. Every limit has its name here.
 package struct ReplicaConfiguration: Sendable {

@@ -1,5 +1,5 @@
-package import Bytes
-package import HybridTime
+import Bytes
+import HybridTime
 package import Ledger
 package import Raft
 package import SegmentLog

@@ -38,7 +38,7 @@ struct FaultJudge {
     if let summary, isSucceeded(summary) { return nil }
     if successor != nil { return .laterSegment }
     if fault.index <= knownDurable { return .knownDurable(knownDurable) }
-    if let later = laterBatch(after: fault.offset, in: bytes), later.header.index > fault.index {
+    if let later = laterBatch(after: fault.offset, in: bytes) {
       return .laterBatch(offset: UInt64(later.offset), index: later.header.index)
     }
     return nil

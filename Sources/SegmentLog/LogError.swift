@@ -43,11 +43,12 @@ package enum Damage: Error, Hashable, Sendable {
 }
 
 /// Why bytes are called damaged, not torn: what shows that they had been whole.
+///
+/// A commit index that a batch carries is no case of its own: it is below the batch's index, so only
+/// a batch after the fault could vouch for what is lost there, and such a batch is proof by itself.
 package enum DamageProof: Hashable, Sendable {
   /// The index is not above what was known to be durable here.
   case knownDurable(LogIndex)
-  /// The index is not above a commit index that a batch carries.
-  case committed(LogIndex)
   /// A whole batch stands further on in the file.
   case laterBatch(offset: UInt64, index: LogIndex)
   /// A later segment exists; this one was synced before it was created.

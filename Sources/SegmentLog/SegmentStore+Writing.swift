@@ -1,4 +1,4 @@
-package import Bytes
+import Bytes
 
 extension SegmentStore {
   /// Whether the batches continue this log, before any of them is written.
@@ -57,16 +57,23 @@ extension SegmentStore {
     let start = segments[last].summary.byteCount - UInt64(writeBuffer.count)
     isFileDirty = true
     if pending.count == 1, writeBuffer.isEmpty {
-      let batch = pending[0]
-      try files { () throws(FileError) in try file.write(batch.bytes.span.bytes, at: start) }
+      try Self.write(pending[0].bytes, to: file, at: start)
     } else {
-      for batch in pending { writeBuffer.append(contentsOf: batch.bytes) }
-      let bytes = writeBuffer
-      try files { () throws(FileError) in try file.write(bytes.span.bytes, at: start) }
+      var bytes: [UInt8] = []
+      swap(&bytes, &writeBuffer)
+      for batch in pending { bytes.append(contentsOf: batch.bytes) }
+      try Self.write(bytes, to: file, at: start)
+      bytes.removeAll(keepingCapacity: true)
+      swap(&bytes, &writeBuffer)
     }
     for batch in pending { publish(batch.header, in: last) }
     pending.removeAll(keepingCapacity: true)
-    writeBuffer.removeAll(keepingCapacity: true)
+  }
+
+  private static func write(
+    _ bytes: [UInt8], to file: FS.File, at offset: UInt64
+  ) throws(LogError) {
+    try files { () throws(FileError) in try file.write(bytes.span.bytes, at: offset) }
   }
 
   private mutating func publish(_ header: BatchHeader, in last: Int) {
@@ -98,7 +105,9 @@ extension SegmentStore {
   mutating func cut(from index: LogIndex) throws(LogError) {
     let (fileSystem, directory) = (fileSystem, directory)
     let keeping = segments.last { $0.id.firstIndex < index }
-    let kept = try keeping.map { segment throws(LogError) in try summary(of: segment, before: index) }
+    let kept = try keeping.map { segment throws(LogError) in
+      try summary(of: segment, before: index)
+    }
     // Readers that look from now on do not see what goes.
     positions.truncate(from: index, leaving: kept)
     while let last = segments.last, last.id.firstIndex >= index {

@@ -13,7 +13,7 @@ public struct KWayMerge<Element: TimelineElement>: Sendable {
   @usableFromInline enum Front: UInt8, Sendable { case promise, event, ended }
 
   /// How many sources.
-  public let sourceCount: Int
+  public private(set) var sourceCount: Int
   /// Most events held over all sources before a silent source is no longer waited for.
   public let capacity: Int
   /// Events that came after their place had been given out.
@@ -32,7 +32,7 @@ public struct KWayMerge<Element: TimelineElement>: Sendable {
   @usableFromInline var frontTimes: ContiguousArray<Int64>
   /// Winners: `tree[1]` of all, leaves from `leafStart`. A source is its number.
   @usableFromInline var tree: ContiguousArray<Int32>
-  @usableFromInline let leafStart: Int
+  @usableFromInline var leafStart: Int
   @usableFromInline var last: Element?
   /// What was promised by force in a source's stead.
   @usableFromInline var forcedNanoseconds = Int64.min
@@ -49,13 +49,40 @@ public struct KWayMerge<Element: TimelineElement>: Sendable {
     promises = .init(repeating: .min, count: leaves)
     fronts = .init(repeating: .promise, count: leaves)
     frontTimes = .init(repeating: .min, count: leaves)
-    for source in sourceCount..<leaves {
-      fronts[source] = .ended
-      frontTimes[source] = .max
+    tree = []
+    for source in sourceCount..<leaves { endFront(source) }
+    plant()
+  }
+
+  /// Adds a source; its number is the old ``sourceCount``.
+  ///
+  /// It cannot give what would come before something already given out: it is taken to have
+  /// promised the time of the last event.
+  public mutating func addSource() {
+    if sourceCount == leafStart {
+      queues.append(contentsOf: repeatElement(EventQueue(), count: leafStart))
+      promises.append(contentsOf: repeatElement(.min, count: leafStart))
+      fronts.append(contentsOf: repeatElement(.ended, count: leafStart))
+      frontTimes.append(contentsOf: repeatElement(.max, count: leafStart))
+      leafStart *= 2
+      plant()
     }
-    tree = .init(repeating: 0, count: leaves * 2)
-    for source in 0..<leaves { tree[leaves + source] = Int32(source) }
-    for node in stride(from: leaves - 1, to: 0, by: -1) {
+    let promise = last.map { $0.timeNanoseconds == .max ? .max : $0.timeNanoseconds + 1 } ?? .min
+    promises[sourceCount] = promise
+    setFront(sourceCount, .promise, promise)
+    sourceCount += 1
+  }
+
+  private mutating func endFront(_ source: Int) {
+    fronts[source] = .ended
+    frontTimes[source] = .max
+  }
+
+  /// Builds the tree anew from the fronts.
+  private mutating func plant() {
+    tree = .init(repeating: 0, count: leafStart * 2)
+    for source in 0..<leafStart { tree[leafStart + source] = Int32(source) }
+    for node in stride(from: leafStart - 1, to: 0, by: -1) {
       tree[node] = winner(tree[node * 2], tree[node * 2 + 1])
     }
   }

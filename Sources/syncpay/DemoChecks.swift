@@ -43,15 +43,29 @@ extension DemoStage {
     }
     var fates: [String: Int] = [:]
     for id in report.undecided.keys.sorted() {
-      let answer = try? await client.send(
-        .get("/transactions/" + id.queryEncoded), to: file.address, within: .seconds(5))
-      fates[answer?.body?["state"]?.text ?? "no answer", default: 0] += 1
+      fates[await fate(of: id, at: file), default: 0] += 1
     }
-    let known = ["applied", "rejected", "unknown"].map { "\(fates[$0] ?? 0) \($0)" }
+    let definite = ["applied", "rejected", "unknown"]
+    let known = definite.map { "\(fates[$0] ?? 0) \($0)" }
     narrator.check(
-      fates["no answer"] == nil,
+      fates.keys.allSatisfy(definite.contains),
       "\(report.undecided.count) payments without an answer in time have a fate: "
         + known.joined(separator: ", "))
+  }
+
+  /// What `GET /transactions/{id}` says of a payment; one that is pending is asked for again.
+  private func fate(of id: String, at file: NodeFile) async -> String {
+    let deadline = ContinuousClock.now + min(patience, .seconds(15))
+    while true {
+      let answer = try? await client.send(
+        .get("/transactions/" + id.queryEncoded), to: file.address, within: .seconds(5))
+      let isUnknown = answer?.body?["code"]?.text == "transaction_unknown"
+      let state = answer?.body?["state"]?.text ?? answer?.body?["status"]?.text
+      let fate = isUnknown ? "unknown" : state ?? "no answer"
+      let isOpen = fate == "pending" || fate == "no answer"
+      guard isOpen, ContinuousClock.now < deadline else { return fate }
+      try? await Task.sleep(for: .milliseconds(100))
+    }
   }
 
   /// Whether all nodes hold the same balances and these sum to zero in every currency.

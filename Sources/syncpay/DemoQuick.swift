@@ -125,7 +125,9 @@ struct DemoQuick: OperatorCommand {
       let answer = await stage.pay(order, to: [file.address], narrator)
       sequences.insert(answer?["event"]?["sequence"]?.text ?? "-")
     }
-    narrator.check(sequences.count == 1, "six answers name one event: \(sequences.sorted())")
+    let named = sequences.sorted().joined(separator: ", ")
+    narrator.check(
+      sequences.count == 1 && sequences != ["-"], "six answers name one event, sequence \(named)")
     let listed = try await stage.listed(account: "carol", at: stage.cluster.files[0])
     narrator.check(listed.count == 1, "carol has \(listed.count) payment, of \(order.amount)")
   }
@@ -151,7 +153,8 @@ struct DemoQuick: OperatorCommand {
     narrator.say(report.summary)
     let next = try await stage.leader()
     narrator.check(next.name != leader.name, "\(next.name) leads now")
-    narrator.check(report.acknowledged.count > before / 2, "the survivors went on taking payments")
+    narrator.check(
+      report.acknowledged.count > before, "the survivors went on taking payments")
     return (report, plan, leader)
   }
 

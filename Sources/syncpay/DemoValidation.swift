@@ -80,8 +80,8 @@ struct BadRequest: Sendable {
       payment(
         "10,000 levels deep", #"{"amount":1,\#(pair),"reference":\#(deep)}"#, [400, 413, 422]),
       payment(
-        "8 MiB of body",
-        #"{"amount":1,\#(pair),"reference":"\#(String(repeating: "x", count: 8 << 20))"}"#, [413]),
+        "2 MiB of body",
+        #"{"amount":1,\#(pair),"reference":"\#(String(repeating: "x", count: 2 << 20))"}"#, [413]),
       payment(
         "bytes that are not UTF-8", #"{"amount":1,"sender":""#, tail: [0xFF, 0xFE, 0x22, 0x7D]),
     ]

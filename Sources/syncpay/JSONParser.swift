@@ -148,10 +148,9 @@ struct JSONParser {
       throw fault("a lone surrogate")
     }
     let second = try codeUnit()
-    let combined = 0x10000 + ((first - 0xD800) << 10) + (second &- 0xDC00)
-    guard (0xDC00..<0xE000).contains(second), let scalar = Unicode.Scalar(combined) else {
-      throw fault("a lone surrogate")
-    }
+    guard (0xDC00..<0xE000).contains(second),
+      let scalar = Unicode.Scalar(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00))
+    else { throw fault("a lone surrogate") }
     return scalar
   }
 

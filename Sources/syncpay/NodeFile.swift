@@ -39,12 +39,14 @@ struct NodeFile: Equatable, Sendable {
     self.path = path
     self.id = id
     self.document = document
-    name = document["node"]?["name"]?.text ?? "node\(id)"
+    let given = document["node"]?["name"]?.text ?? ""
+    name = given.isEmpty ? "node\(id)" : given
     host = document["http"]?["host"]?.text ?? "127.0.0.1"
-    port = document["http"]?["port"]?.integer ?? 5_000 + id
-    dataDirectory = document["node"]?["data_directory"]?.text ?? "data/\(name)"
+    port = document["http"]?["port"]?.integer ?? 5_000
+    let directory = document["node"]?["data_directory"]?.text ?? ""
+    dataDirectory = directory.isEmpty ? "data/\(name)" : directory
     let isFileName = name.utf8.allSatisfy { $0 > 0x20 && $0 != 0x2F && $0 < 0x7F }
-    guard isFileName, !name.isEmpty, !name.hasPrefix(".") else {
+    guard isFileName, !name.hasPrefix(".") else {
       throw CommandFailure(.usage, "\(path): node.name '\(name.printable)' cannot name a file.")
     }
     guard (1...65_535).contains(port) else {

@@ -21,7 +21,8 @@ struct NodeAddress: Equatable, Sendable {
   init?(typed text: String) {
     var url = text.contains("://") ? text : "http://" + text
     while url.hasSuffix("/") { url.removeLast() }
-    guard let scheme = url.firstRange(of: "://"), ["http", "https"].contains(url[..<scheme.lowerBound])
+    guard let scheme = url.firstRange(of: "://"),
+      ["http", "https"].contains(url[..<scheme.lowerBound])
     else { return nil }
     let host = url[scheme.upperBound...]
     guard !host.isEmpty, host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }),

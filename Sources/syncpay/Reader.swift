@@ -53,11 +53,21 @@ struct LedgerRow: Equatable, Sendable {
   /// The exact text.
   let balance: String
 
-  /// The balances of a document, whatever of the known shapes it has: `{"balances": {"alice":
-  /// {"USD": "-1.50"}}}` with numbers or strings, with or without currencies, or rows with
-  /// `account`, `currency` and `balance`.
+  /// The balances of a document, whatever of the known shapes it has: `{"balances_by_currency":
+  /// {"USD": {"alice": -1.50}}}`, which is preferred; `{"balances": {"alice": {"USD": "-1.50"}}}`
+  /// with numbers or strings, with or without currencies; or rows with `account`, `currency` and
+  /// `balance`.
   static func all(in document: JSONValue) -> [LedgerRow] {
     if let rows = document.elements { return rows.flatMap(rows(ofRow:)) }
+    if let currencies = document["balances_by_currency"]?.members {
+      return currencies.flatMap { currency in
+        (currency.value.members ?? []).compactMap { account in
+          account.value.text.map {
+            LedgerRow(account: account.name, currency: currency.name, balance: $0)
+          }
+        }
+      }
+    }
     for name in ["balances", "accounts", "ledger"] {
       guard let inner = document[name] else { continue }
       if let rows = inner.elements { return rows.flatMap(Self.rows(ofRow:)) }

@@ -130,12 +130,10 @@ struct NodeReport: Sendable {
   /// `2 up`, or `1 up, node3 down`.
   private var peers: String {
     let members = status?["peer_health"]?.members ?? []
-    let down = members.filter { member in
-      let state = member.value["status"]?.text ?? member.value.text ?? "unknown"
-      return !["healthy", "up", "ok"].contains(state)
-    }
-    let up = "\(members.count - down.count) up"
-    return down.isEmpty ? up : up + ", " + down.map(\.name).joined(separator: " ") + " down"
+    let states = members.map { ($0.name, $0.value["status"]?.text ?? $0.value.text ?? "unknown") }
+    let others = states.filter { !["healthy", "up", "ok"].contains($0.1) }
+    let up = "\(members.count - others.count) up"
+    return ([up] + others.map { "\($0.0) \($0.1)" }).joined(separator: ", ")
   }
 
   fileprivate var json: JSONValue {

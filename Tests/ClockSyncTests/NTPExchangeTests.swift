@@ -89,7 +89,9 @@ private let millisecond: Int64 = 1_000_000
   }
 
   @Test func `other malformed answers are refused by name`() throws {
-    #expect(throws: NTPRefusal.wrongMode(.client)) { try accept(try response { $0.mode = .client }) }
+    #expect(throws: NTPRefusal.wrongMode(.client)) {
+      try accept(try response { $0.mode = .client })
+    }
     #expect(throws: NTPRefusal.wrongVersion(2)) { try accept(try response { $0.version = 2 }) }
     #expect(throws: NTPRefusal.missingTimestamp) { try accept(try response { $0.receive = .zero }) }
     #expect(throws: NTPRefusal.missingTimestamp) {

@@ -65,7 +65,11 @@ import Testing
       #expect(early.unixNanoseconds(near: pivot) == era1 - 16_000_000_000)
       #expect(late.unixNanoseconds(near: pivot) == era1 + 16_000_000_000)
     }
-    #expect(NTPTimestamp(rawValue: 0).unixNanoseconds(near: 0) == -2_208_988_800_000_000_000)
+    // 1970 is 70 years after the start of era 0 and 66 before that of era 1.
+    #expect(NTPTimestamp(rawValue: 0).unixNanoseconds(near: 0) == era1)
+    let year1940 = -946_771_200_000_000_000 as Int64
+    #expect(
+      NTPTimestamp(rawValue: 0).unixNanoseconds(near: year1940) == -2_208_988_800_000_000_000)
   }
 
   @Test func `nanoseconds survive the way through a timestamp`() {

@@ -32,8 +32,8 @@ struct SimulatedNode {
       rawNanoseconds: raw.time(atTrue: now), monotonicNanoseconds: monotonic.time(atTrue: now))
   }
 
-  func report(atTrue now: Int64) -> ClockReport {
-    clock.report(
+  func snapshot(atTrue now: Int64) -> ClockSnapshot {
+    clock.snapshot(
       rawNanoseconds: raw.time(atTrue: now), monotonicNanoseconds: monotonic.time(atTrue: now))
   }
 

@@ -8,7 +8,8 @@ import Testing
   @Test(arguments: [3, 5])
   func `whatever happens, figure 3 holds, and after it the cluster works`(count: Int) {
     var total = Happenings()
-    for seed in UInt64(0)..<(count == 3 ? 200 : 100) {
+    let seeds: UInt64 = count == 3 ? 160 : 90
+    for seed in 0..<seeds {
       do throws(Violation) {
         try run(count: count, seed: seed, &total)
       } catch {
@@ -17,12 +18,12 @@ import Testing
       }
     }
     // A test that nothing happens in tests nothing.
-    #expect(total.leaders > 500)
-    #expect(total.truncations > 50)
-    #expect(total.crashes > 500)
-    #expect(total.commits > 5000)
-    #expect(total.transfers > 20)
-    #expect(total.refusals > 50)
+    #expect(total.leaders > 3 * Int(seeds))
+    #expect(total.truncations > 20)
+    #expect(total.crashes > 3 * Int(seeds))
+    #expect(total.commits > 20 * Int(seeds))
+    #expect(total.transfers > 10)
+    #expect(total.refusals > Int(seeds))
   }
 
   private func run(count: Int, seed: UInt64, _ total: inout Happenings) throws(Violation) {
@@ -31,9 +32,13 @@ import Testing
     try cluster.run(ticks: 300)
     let earlier = cluster.committed.count
     cluster.heal()
-    try cluster.run(ticks: 150)
-    cluster.hasClients = false
     try cluster.run(ticks: 60)
+    cluster.hasClients = false
+    // A backlog of hundreds, one entry a message, takes its time; most settle in the first round.
+    for _ in 0..<20 {
+      try cluster.run(ticks: 20)
+      if (try? cluster.checkSettled(after: earlier)) != nil { return }
+    }
     try cluster.checkSettled(after: earlier)
   }
 }

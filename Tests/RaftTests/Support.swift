@@ -14,6 +14,13 @@ extension RaftConfiguration {
       id: id, voters: (1...count).map { NodeID($0) }, heartbeatTicks: 2, electionTicksMin: 10,
       electionTicksMax: 20, inFlightMessagesMax: 3, entriesPerMessageMax: 4)
   }
+
+  /// Elections after 6 to 12 ticks: more of them.
+  static func hasty(_ id: NodeID, of count: UInt16, entriesMax: Int) -> RaftConfiguration {
+    RaftConfiguration(
+      id: id, voters: (1...count).map { NodeID($0) }, heartbeatTicks: 2, electionTicksMin: 6,
+      electionTicksMax: 12, inFlightMessagesMax: 3, entriesPerMessageMax: entriesMax)
+  }
 }
 
 extension RaftLogTerms {

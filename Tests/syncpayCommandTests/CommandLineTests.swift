@@ -86,7 +86,7 @@ import Testing
 
   @Test(arguments: [
     #"{"node":{"id":0}}"#, #"{"node":{}}"#, "[]", #"{"node":{"id":1,"name":"../x"}}"#,
-    #"{"node":{"id":1},"http":{"port":70000}}"#, #"{"node":{"id":1,"name":""}}"#,
+    #"{"node":{"id":1},"http":{"port":70000}}"#, #"{"node":{"id":1,"name":".x"}}"#,
   ])
   func `a file that cannot be used is a usage failure`(_ text: String) throws {
     let document = try JSONParser.parse(text)

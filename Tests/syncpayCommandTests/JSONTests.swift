@@ -51,10 +51,11 @@ import Testing
 @Suite struct `Exact decimals` {
   @Test func `a tenth three times is three tenths`() throws {
     let tenth = try #require(ExactDecimal("0.1"))
+    let fifth = try #require(ExactDecimal("0.2"))
+    let threeTenths = try #require(ExactDecimal("0.3"))
     #expect(tenth + tenth + tenth == ExactDecimal("0.30"))
-    #expect(
-      (try #require(ExactDecimal("0.1")) + #require(ExactDecimal("0.2"))).description == "0.3")
-    #expect((tenth + tenth + tenth + -#require(ExactDecimal("0.3"))).isZero)
+    #expect((tenth + fifth).description == "0.3")
+    #expect((tenth + tenth + tenth + -threeTenths).isZero)
   }
 
   @Test(arguments: ["900000000000.01", "-150.75", "0.05", "-0.05", "7", "0.00"])

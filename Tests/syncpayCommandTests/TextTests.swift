@@ -79,6 +79,7 @@ import Testing
 
 @Suite struct `What nodes answer` {
   @Test(arguments: [
+    #"{"balances":{"alice":-1},"balances_by_currency":{"USD":{"alice":-150.75}}}"#,
     #"{"balances":{"alice":{"USD":"-150.75"}}}"#, #"{"balances":{"alice":{"USD":-150.75}}}"#,
     #"{"balances":{"alice":"-150.75"}}"#, #"{"balances":{"alice":-150.75},"total":1}"#,
     #"{"balances":{"alice":{"USD":{"balance":"-150.75"}}}}"#,

@@ -99,7 +99,8 @@ struct Answerer<Gateway: NodeGateway>: Sendable {
   private func ready() -> HTTPAnswer {
     let status = gateway.status()
     guard !status.isReady else { return HTTPAnswer(200, text.alive()) }
-    let reasons = status.reasons.isEmpty ? "no leader is known" : status.reasons.joined(separator: "; ")
+    let reasons =
+      status.reasons.isEmpty ? "no leader is known" : status.reasons.joined(separator: "; ")
     return HTTPAnswer(
       HTTPProblem(
         503, "not_ready", "This node cannot take payments now: \(reasons)", retryAfterSeconds: 1))

@@ -11,7 +11,8 @@ struct QueryText {
       guard let nameBytes = Self.decoded(part[..<mark]), let value = Self.decoded(rest) else {
         throw HTTPProblem(
           400, "parameter_malformed",
-          "A % in the query must be followed by two hexadecimal digits", field: String(part[..<mark].prefix(100)))
+          "A % in the query must be followed by two hexadecimal digits",
+          field: String(part[..<mark].prefix(100)))
       }
       let name = String(decoding: nameBytes, as: UTF8.self)
       guard known.contains(name) else {

@@ -27,7 +27,8 @@ enum Route: Hashable {
     guard let found = try Self.find(path, query: query) else {
       throw .unknownPath(String(path))
     }
-    guard method == "GET" || method == "HEAD" || method == "POST", (method == "POST") == found.isPost
+    guard method == "GET" || method == "HEAD" || method == "POST",
+      (method == "POST") == found.isPost
     else { throw .wrongMethod(allow: found.isPost ? "POST" : "GET, HEAD", path: String(path)) }
     self = found
   }

@@ -1,7 +1,7 @@
 package import HybridTime
 
 /// One source, for status pages.
-package struct ClockSourceReport: Hashable, Sendable {
+package struct ClockSourceSnapshot: Hashable, Sendable {
   /// Which source.
   package var source: ClockSource
   /// A server's name from the configuration, `node<N>` for a peer, `host` for this host's clock.
@@ -33,7 +33,7 @@ package struct ClockSourceReport: Hashable, Sendable {
 }
 
 /// A node's clock, for status pages and clock reports.
-package struct ClockReport: Hashable, Sendable {
+package struct ClockSnapshot: Hashable, Sendable {
   /// What the clock says: raw, correction, bound, epoch, status, reference.
   package var reading: ClockReading
   /// The raw clock's rate against the reference, parts per billion; positive when it runs fast.
@@ -53,7 +53,7 @@ package struct ClockReport: Hashable, Sendable {
   /// The last estimate's age, nanoseconds; `nil` before the first.
   package var estimateAgeNanoseconds: Int64?
   /// The host's clock first, then the peers, then the servers.
-  package var sources: [ClockSourceReport]
+  package var sources: [ClockSourceSnapshot]
 }
 
 extension ClockVerdict {

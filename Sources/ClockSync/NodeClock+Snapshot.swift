@@ -2,15 +2,15 @@ import HybridTime
 
 extension NodeClock {
   /// Everything for a status page, at a raw and a monotonic time that were read together.
-  package func report(
+  package func snapshot(
     rawNanoseconds raw: Int64, monotonicNanoseconds now: Int64
-  ) -> ClockReport {
+  ) -> ClockSnapshot {
     let reading = reading(rawNanoseconds: raw, monotonicNanoseconds: now)
     let correctedOffset = discipline.correctedNanoseconds(atMonotonic: now) - now
     var reports = [hostReport(aheadNanoseconds: raw - now - correctedOffset, now)]
-    for state in sources { reports.append(state.report(correctedOffset: correctedOffset, now)) }
+    for state in sources { reports.append(state.snapshot(correctedOffset: correctedOffset, now)) }
     let isLocal = discipline.reference == .local
-    return ClockReport(
+    return ClockSnapshot(
       reading: reading, driftPartsPerBillion: drift.partsPerBillion,
       residualNanoseconds: isLocal ? 0 : discipline.target - correctedOffset,
       hasSynchronized: discipline.hasSynchronized, isDirect: discipline.isDirect,
@@ -20,8 +20,8 @@ extension NodeClock {
       sources: reports)
   }
 
-  private func hostReport(aheadNanoseconds: Int64, _ now: Int64) -> ClockSourceReport {
-    ClockSourceReport(
+  private func hostReport(aheadNanoseconds: Int64, _ now: Int64) -> ClockSourceSnapshot {
+    ClockSourceSnapshot(
       source: .host, name: "host", offsetNanoseconds: aheadNanoseconds, errorNanoseconds: 0,
       delayNanoseconds: 0, jitterNanoseconds: 0, reach: .max,
       lastHeardMonotonicNanoseconds: now, pollIntervalNanoseconds: 0, sampleCount: 0,
@@ -30,9 +30,9 @@ extension NodeClock {
 }
 
 extension ClockSourceState {
-  fileprivate func report(correctedOffset: Int64, _ now: Int64) -> ClockSourceReport {
+  fileprivate func snapshot(correctedOffset: Int64, _ now: Int64) -> ClockSourceSnapshot {
     let estimate = estimate(.raw, monotonic: now)
-    return ClockSourceReport(
+    return ClockSourceSnapshot(
       source: source, name: name,
       offsetNanoseconds: estimate.map { $0.offsetNanoseconds - correctedOffset },
       errorNanoseconds: estimate?.errorNanoseconds ?? 0,

@@ -1,0 +1,68 @@
+package import Bytes
+
+/// What a timeline is ordered by.
+package enum TimelineOrder: String, Sendable, CaseIterable {
+  /// Corrected time: what the nodes' clocks agree on.
+  case corrected
+  /// The hybrid logical clock: corrected time that also follows every message.
+  case hlc
+  /// Each node's own system clock, uncorrected.
+  case raw
+  /// The order in which the events were applied.
+  case log
+}
+
+/// In which form a report is written.
+package enum ReportFormat: String, Sendable, CaseIterable {
+  /// For people.
+  case table
+  /// For programs.
+  case json
+}
+
+/// Which events a timeline shows, and how.
+package struct TimelineOptions: Sendable {
+  /// What it is ordered by; the times shown and compared are the same.
+  package var order = TimelineOrder.corrected
+  /// Table or JSON lines.
+  package var format = ReportFormat.table
+  /// No event before this time, nanoseconds since 1970.
+  package var from = Int64.min
+  /// No event at this time or later, nanoseconds since 1970.
+  package var to = Int64.max
+  /// Only payments from or to this account, UTF-8.
+  package var account: [UInt8]?
+  /// Only events that this node took in.
+  package var node: NodeID?
+  /// Most events shown.
+  package var limit = Int.max
+  /// How far from log order an event may be placed by its time, nanoseconds. What is farther is
+  /// shown where it was met and marked as late.
+  package var windowNanoseconds: Int64 = 10_000_000_000
+  /// Clock reports and beacons too.
+  package var showsAll = false
+  /// Also what is not certainly committed.
+  package var showsUncommitted = true
+
+  /// Every payment by corrected time, as a table.
+  package init() {}
+}
+
+/// What a timeline run came to.
+package struct TimelineSummary: Hashable, Sendable {
+  /// Events shown.
+  package var shownCount: UInt64 = 0
+  /// Events shown after one with a higher sequence.
+  package var outOfLogOrderCount: UInt64 = 0
+  /// Events too late for their place.
+  package var lateCount: UInt64 = 0
+  /// Events shown that are not certainly committed.
+  package var uncommittedCount: UInt64 = 0
+  /// Most events held at once.
+  package var heldCountMax = 0
+  /// Ingress nodes met.
+  package var nodeCount = 0
+
+  /// Nothing shown.
+  package init() {}
+}

@@ -1,0 +1,256 @@
+import Bytes
+import HybridTime
+import Ledger
+import SegmentLog
+import Timeline
+
+/// Where a held event's record is, and what became of it.
+struct HeldEvent: BitwiseCopyable, Sendable {
+  /// Which of the retained batches.
+  var slot: Int32
+  var bodyStart: Int32
+  var bodyEnd: Int32
+  var kindNumber: UInt8
+  var outcome: UInt8
+}
+
+/// Batches' records that are kept while events of theirs wait for their turn.
+struct RetainedBatches {
+  struct Batch {
+    var records: [UInt8] = []
+    var index = LogIndex.zero
+    var isCommitted = false
+    /// Events still held, and one while the batch is being read.
+    var useCount = 0
+  }
+
+  private(set) var batches: [Batch] = []
+  private var free: [Int32] = []
+
+  mutating func retain(
+    _ records: borrowing RawSpan, index: LogIndex, isCommitted: Bool
+  ) -> Int32 {
+    let slot: Int32
+    if let freed = free.popLast() {
+      slot = freed
+    } else {
+      slot = Int32(batches.count)
+      batches.append(Batch())
+    }
+    let number = Int(slot)
+    batches[number].records.removeAll(keepingCapacity: true)
+    records.withUnsafeBytes { batches[number].records.append(contentsOf: $0) }
+    batches[number].index = index
+    batches[number].isCommitted = isCommitted
+    batches[number].useCount = 1
+    return slot
+  }
+
+  mutating func use(_ slot: Int32) { batches[Int(slot)].useCount += 1 }
+
+  mutating func release(_ slot: Int32) {
+    batches[Int(slot)].useCount -= 1
+    if batches[Int(slot)].useCount == 0 { free.append(slot) }
+  }
+}
+
+/// Splits the log by ingress node, puts each node's events into order, and merges them by time.
+///
+/// A node that sends nothing holds the others back only by the window: the leader's stamp on each
+/// batch tells how far time has come.
+struct TimelinePass {
+  private typealias Entry = TimelineEntry<HeldEvent>
+
+  /// One ingress node.
+  private struct Source {
+    var node: NodeID
+    var reorderer: Reorderer<Entry>
+    /// Of its last event: corrected − raw, nanoseconds.
+    var correction: Int64 = 0
+  }
+
+  private let options: TimelineOptions
+  private var sources: [Source] = []
+  /// Per node number, index into `sources`, or −1.
+  private var sourceByNode = [Int16](repeating: -1, count: Int(NodeID.countMax) + 1)
+  private var merge = KWayMerge<Entry>(sourceCount: 1)
+  private var retained = RetainedBatches()
+  private var printer: TimelinePrinter
+
+  init(_ options: TimelineOptions, _ writer: ReportWriter) {
+    self.options = options
+    printer = TimelinePrinter(options, writer)
+    // The first source is no node: it stands for those not yet met.
+  }
+
+  var summary: TimelineSummary {
+    var summary = printer.summary
+    summary.heldCountMax = max(merge.heldCountMax, sources.map(\.reorderer.heldCountMax).max() ?? 0)
+    summary.nodeCount = sources.count
+    return summary
+  }
+
+  mutating func begin() throws(AuditError) { try printer.begin() }
+
+  /// Takes the next batch.
+  mutating func take(
+    _ header: BatchHeader, _ records: borrowing RawSpan, _ outcomes: [Outcome], isCommitted: Bool
+  ) throws(AuditError) -> Pass {
+    let slot = retained.retain(records, index: header.index, isCommitted: isCommitted)
+    var cursor = RecordCursor(records)
+    for (number, outcome) in outcomes.enumerated() {
+      let next = try decoding(header.index) { () throws(DecodeError) in
+        try cursor.next(in: records)
+      }
+      guard let record = next else { break }
+      let sequence = EventSequence(header.firstSequence.rawValue + UInt64(number))
+      try take(record, records, slot, sequence, outcome, header.index)
+    }
+    retained.release(slot)
+    if options.order != .log { try advance(header) }
+    return printer.isFull ? .stop : .proceed
+  }
+
+  private mutating func take(
+    _ record: Record, _ records: borrowing RawSpan, _ slot: Int32, _ sequence: EventSequence,
+    _ outcome: Outcome, _ index: LogIndex
+  ) throws(AuditError) {
+    guard record.kind == .payment || options.showsAll && options.account == nil else { return }
+    let stamp = try decoding(index) { () throws(DecodeError) in try record.stamp(in: records) }
+    let time = stamp.time(options.order)
+    let number = source(of: stamp.node)
+    sources[number].correction = stamp.reading.correctionNanoseconds
+    guard time >= options.from, time < options.to,
+      options.node.map({ $0 == stamp.node }) ?? true
+    else { return }
+    if let account = options.account {
+      let isParty = try decoding(index) { () throws(DecodeError) in
+        try PaymentView(record.body, in: records).concerns(account, in: records)
+      }
+      guard isParty else { return }
+    }
+    let entry = Entry(
+      key: TimelineKey(
+        timeNanoseconds: time, hybrid: stamp.hybrid, node: stamp.node, sequence: sequence),
+      payload: HeldEvent(
+        slot: slot, bodyStart: Int32(record.body.lowerBound),
+        bodyEnd: Int32(record.body.upperBound), kindNumber: record.kindNumber,
+        outcome: outcome.code.rawValue))
+    retained.use(slot)
+    if options.order == .log {
+      try show(entry, nil)
+    } else if let lateness = sources[number].reorderer.push(entry) {
+      try show(entry, lateness)
+    } else {
+      try drain(number)
+    }
+  }
+
+  private mutating func source(of node: NodeID) -> Int {
+    let known = Int(sourceByNode[Int(node.rawValue)])
+    if known >= 0 { return known }
+    sourceByNode[Int(node.rawValue)] = Int16(sources.count)
+    sources.append(
+      Source(node: node, reorderer: Reorderer(windowNanoseconds: options.windowNanoseconds)))
+    // What has been given out is given out: the newcomer may not come before it.
+    merge.addSource()
+    return sources.count - 1
+  }
+
+  /// Moves what the reorderer of a source lets go into the merge, and its watermark with it.
+  private mutating func drain(_ number: Int) throws(AuditError) {
+    while let entry = sources[number].reorderer.pop() {
+      if let lateness = merge.push(entry, source: number + 1) { try show(entry, lateness) }
+    }
+  }
+
+  /// Time has come as far as the leader's stamp: nothing older than the window is waited for.
+  private mutating func advance(_ header: BatchHeader) throws(AuditError) {
+    for number in sources.indices {
+      let leader = header.stamp.leaderTime(
+        options.order, correctionNanoseconds: sources[number].correction)
+      let (behind, underflow) = leader.subtractingReportingOverflow(options.windowNanoseconds)
+      if !underflow { sources[number].reorderer.advance(toNanoseconds: behind) }
+      try drain(number)
+      merge.advance(
+        source: number + 1, toNanoseconds: sources[number].reorderer.watermarkNanoseconds)
+    }
+    let leader = header.stamp.leaderTime(options.order, correctionNanoseconds: 0)
+    merge.advance(
+      source: 0, toNanoseconds: leader.subtractingReportingOverflow(options.windowNanoseconds).0)
+    try showMerged()
+  }
+
+  private mutating func showMerged() throws(AuditError) {
+    while !printer.isFull, let entry = merge.next() { try show(entry, nil) }
+  }
+
+  /// The log has ended: everything held is shown.
+  mutating func finish() throws(AuditError) {
+    merge.finish(source: 0)
+    for number in sources.indices {
+      sources[number].reorderer.finish()
+      try drain(number)
+      merge.finish(source: number + 1)
+    }
+    try showMerged()
+    try printer.end(summary)
+  }
+
+  private mutating func show(
+    _ entry: TimelineEntry<HeldEvent>, _ lateness: Lateness?
+  ) throws(AuditError) {
+    let slot = entry.payload.slot
+    if !printer.isFull {
+      try printer.show(entry, lateness, retained.batches[Int(slot)])
+    }
+    retained.release(slot)
+  }
+}
+
+extension Stamp {
+  /// The time that an order speaks of, nanoseconds.
+  func time(_ order: TimelineOrder) -> Int64 {
+    switch order {
+    case .corrected, .log: correctedNanoseconds
+    case .hlc: hybrid.wallNanoseconds
+    case .raw: reading.rawNanoseconds
+    }
+  }
+
+  /// This stamp's time on a clock whose correction is `correctionNanoseconds`.
+  func leaderTime(_ order: TimelineOrder, correctionNanoseconds: Int64) -> Int64 {
+    order == .raw ? correctedNanoseconds &- correctionNanoseconds : time(order)
+  }
+}
+
+extension PaymentView {
+  /// Whether an account is its sender or receiver.
+  func concerns(_ account: [UInt8], in records: borrowing RawSpan) -> Bool {
+    equal(sender, account, in: records) || equal(receiver, account, in: records)
+  }
+
+  /// Whether `range` of the records holds exactly `bytes`.
+  func equal(_ range: Range<Int>, _ bytes: [UInt8], in records: borrowing RawSpan) -> Bool {
+    guard range.count == bytes.count else { return false }
+    return records.extracting(range).withUnsafeBytes { $0.elementsEqual(bytes) }
+  }
+}
+
+extension AgreedLog {
+  /// Writes the timeline of all events, in memory bounded by what the window holds.
+  package func writeTimeline(
+    _ options: TimelineOptions, to writer: ReportWriter
+  ) throws(AuditError) -> TimelineSummary {
+    var pass = TimelinePass(options, writer)
+    try pass.begin()
+    let limit = options.showsUncommitted ? lastIndex : committed
+    let committed = committed
+    _ = try replay(through: limit) { header, records, outcomes throws(AuditError) in
+      try pass.take(header, records, outcomes, isCommitted: header.index <= committed)
+    }
+    try pass.finish()
+    try writing { () throws(OutputError) in try writer.flush() }
+    return pass.summary
+  }
+}

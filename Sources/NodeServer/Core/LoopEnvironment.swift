@@ -1,0 +1,165 @@
+import Bytes
+import ClockSync
+import Glibc
+import HostFiles
+import HybridTime
+import Logging
+import NIOCore
+import NIOPosix
+import NodeRuntime
+import Raft
+import Replica
+import SegmentLog
+import Synchronization
+
+/// The real world around a node: sockets, disk, clocks, waiting clients, the operator's log.
+///
+/// `@unchecked Sendable`: what other threads use (`snapshot`, `discipline`, `clock`, `reader`) is
+/// under a lock or immutable; the rest is touched on the node's event loop only.
+final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
+  let clock: HostClock
+  let transport: PeerTransport
+  let storage: StorageQueue<PosixFileSystem>
+  let reader: LogReader<PosixFileSystem>
+  let readers: NIOThreadPool
+  private let timeServers: TimeServerClient
+  private let loop: any EventLoop
+  private let logger: Logger
+  private let names: @Sendable (NodeID) -> String
+  private let haltProcess: @Sendable (String) -> Void
+  private let discipline: Mutex<ClockDiscipline?> = Mutex(nil)
+  private let snapshot: Mutex<NodeSnapshot?> = Mutex(nil)
+  private var waiters: [UInt64: CheckedContinuation<PaymentResult, Never>] = [:]
+  private var nextToken: UInt64 = 0
+  private var hasStateChanged = false
+  private var snapshotMonotonic: Int64 = 0
+
+  /// A whole snapshot is made anew after so long, nanoseconds; counts are always fresh.
+  private static let snapshotAgeMax: Int64 = 100_000_000
+
+  init(
+    loop: any EventLoop, clock: HostClock, transport: PeerTransport,
+    storage: StorageQueue<PosixFileSystem>, reader: LogReader<PosixFileSystem>,
+    readers: NIOThreadPool, timeServers: TimeServerClient, logger: Logger,
+    names: @escaping @Sendable (NodeID) -> String,
+    haltProcess: @escaping @Sendable (String) -> Void
+  ) {
+    self.loop = loop
+    self.clock = clock
+    self.transport = transport
+    self.storage = storage
+    self.reader = reader
+    self.readers = readers
+    self.timeServers = timeServers
+    self.logger = logger
+    self.names = names
+    self.haltProcess = haltProcess
+  }
+
+  // What the node asks for, on the loop.
+
+  func hostTime() -> HostTime { clock.now() }
+
+  func send(_ message: PeerMessage, to peer: NodeID) { transport.send(message, to: peer) }
+
+  func store(_ work: [StorageWork]) { storage.append(work) }
+
+  func readAndSend(_ request: AppendRequest, to peer: NodeID) {
+    readers.submit { [reader, loop, logger] state in
+      guard case .active = state else { return }
+      do {
+        var batches = try reader.batches(
+          from: request.previous.index.next, byteLimit: AppendParts.byteCountMax)
+        if batches.count > request.entryTerms.count {
+          batches.removeLast(batches.count - request.entryTerms.count)
+        }
+        // A change of leader may have replaced them meanwhile: then the follower refuses.
+        guard zip(batches, request.entryTerms).allSatisfy({ $0.term == $1 }) else { return }
+        let parts = AppendParts(request: request, batches: batches)
+        loop.execute {
+          for part in parts {
+            self.transport.send(.append(part.request, batches: part.batches), to: peer)
+          }
+          self.transport.flush()
+        }
+      } catch {
+        logger.error(
+          "cannot read the log for a peer",
+          metadata: ["peer": "\(peer.rawValue)", "error": "\(error)"])
+      }
+    }
+  }
+
+  func settle(_ settlements: [PaymentSettlement]) {
+    for settlement in settlements {
+      waiters.removeValue(forKey: settlement.token)?.resume(returning: settlement.result)
+    }
+  }
+
+  func publish(_ discipline: ClockDiscipline) { self.discipline.withLock { $0 = discipline } }
+
+  func askTimeServer(_ server: UInt16, datagram: [UInt8]) {
+    timeServers.ask(server, datagram: datagram)
+  }
+
+  func note(_ note: NodeNote) {
+    hasStateChanged = true
+    NoteLog(logger: logger, name: names).write(note)
+  }
+
+  func halt(_ reason: String) { haltProcess(reason) }
+
+  // What the core asks for, on the loop.
+
+  func register(_ continuation: CheckedContinuation<PaymentResult, Never>) -> UInt64 {
+    nextToken += 1
+    waiters[nextToken] = continuation
+    return nextToken
+  }
+
+  func takeStateChanged() -> Bool {
+    defer { hasStateChanged = false }
+    return hasStateChanged
+  }
+
+  func isSnapshotOld() -> Bool {
+    clock.now().monotonicNanoseconds - snapshotMonotonic > Self.snapshotAgeMax
+  }
+
+  func publishSnapshot(_ snapshot: NodeSnapshot) {
+    snapshotMonotonic = snapshot.time.monotonicNanoseconds
+    self.snapshot.withLock { $0 = snapshot }
+  }
+
+  func updateSnapshot(_ update: (inout NodeSnapshot) -> Void) {
+    snapshot.withLock { snapshot in
+      guard var changed = snapshot.take() else { return }
+      update(&changed)
+      snapshot = changed
+    }
+  }
+
+  // From any thread.
+
+  func readClock() -> ClockReading {
+    let now = clock.now()
+    guard let discipline = discipline.withLock({ $0 }) else {
+      preconditionFailure("the node publishes its clock before it takes payments")
+    }
+    return discipline.reading(
+      rawNanoseconds: now.rawNanoseconds, monotonicNanoseconds: now.monotonicNanoseconds)
+  }
+
+  func hasSynchronized() -> Bool {
+    discipline.withLock { $0?.hasSynchronized ?? false }
+  }
+
+  func snapshotIfPublished() -> NodeSnapshot? { snapshot.withLock { $0 } }
+
+  func currentSnapshot() -> NodeSnapshot {
+    guard let snapshot = snapshotIfPublished() else {
+      preconditionFailure("the core publishes before anybody asks")
+    }
+    return snapshot
+  }
+}

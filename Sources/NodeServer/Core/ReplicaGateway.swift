@@ -1,0 +1,218 @@
+import Bytes
+import ClockSync
+import HybridTime
+import Ledger
+import NIOCore
+import NIOPosix
+import NodeRuntime
+import Raft
+import Replica
+import SegmentLog
+
+/// What HTTP asks of the node, answered by the real one.
+final class ReplicaGateway: NodeGateway {
+  let identity: NodeIdentity
+  private let core: NodeCore
+  private let environment: LoopEnvironment
+  private let startMonotonicNanoseconds: Int64
+  private let electionMilliseconds: Int
+
+  init(
+    identity: NodeIdentity, core: NodeCore, environment: LoopEnvironment,
+    electionMilliseconds: Int
+  ) {
+    self.identity = identity
+    self.core = core
+    self.environment = environment
+    self.electionMilliseconds = electionMilliseconds
+    startMonotonicNanoseconds = environment.hostTime().monotonicNanoseconds
+  }
+
+  /// When a client may try again: after an election.
+  private var retryAfterSeconds: Int { max(1, (electionMilliseconds + 999) / 1000) }
+
+  func submit(_ draft: PaymentDraft) async -> PaymentAnswer {
+    switch await core.submit(draft) {
+    case .applied(let sequence, let index, let stamp):
+      return .settled(
+        PaymentRecord(draft, stamp: stamp, sequence: sequence, index: index), duplicate: false)
+    case .duplicate(let sequence):
+      // The first answer again, from the log.
+      do {
+        if let record = try await record(at: sequence) {
+          return .settled(record, duplicate: true)
+        }
+      } catch {}
+      return .refused(.timedOut)
+    case .rejected(let code, let sequence): return .rejected(code: code, sequence: sequence)
+    case .refused(let refusal): return .refused(answer(refusal))
+    }
+  }
+
+  private func answer(_ refusal: PaymentRefusal) -> Refusal {
+    switch refusal {
+    case .noLeader: .noMajority(retryAfterSeconds: retryAfterSeconds)
+    case .overloaded: .overloaded(retryAfterSeconds: 1)
+    case .inDoubt: .timedOut
+    case .clockAhead:
+      .clockUnfit(reason: "this node's clock and the cluster's are too far apart")
+    case .stopping: .stopping
+    case .idReused: .idReused
+    }
+  }
+
+  func balances(_ query: BalanceQuery) async -> BalancePage {
+    let page = try? await core.withLedger { ledger -> BalancePage in
+      if let account = query.account {
+        let balances = Currency.allActive.sorted().compactMap { currency in
+          ledger.balance(of: account, currency).map {
+            AccountBalance(name: account, currency: currency, minorUnits: $0)
+          }
+        }
+        return BalancePage(
+          balances: balances, nextCursor: nil, totalAccounts: ledger.accountCount)
+      }
+      return BalancePage(ledger, query)
+    }
+    return page ?? BalancePage(balances: [], nextCursor: nil, totalAccounts: 0)
+  }
+
+  func transaction(_ id: TransactionID) async -> TransactionState {
+    guard let lookup = try? await core.withLedger({ $0.lookup(id) }) else { return .unknown }
+    switch lookup {
+    case .applied(let sequence):
+      guard let record = try? await record(at: sequence) else { return .pending }
+      return .applied(record)
+    case .rejected(let sequence, let code): return .rejected(code: code, sequence: sequence)
+    case .unknown:
+      return (try? await core.isPending(id)) ?? false ? .pending : .unknown
+    }
+  }
+
+  func transactions(_ query: TransactionQuery) async throws(ReadProblem) -> TransactionPage {
+    let bounds: (last: EventSequence, total: UInt64)
+    do {
+      bounds = try await core.withLedger { ($0.lastSequence, $0.counts.applied) }
+    } catch { throw .stopping }
+    let node = query.node.flatMap { name in
+      identity.nodeNames.keys.sorted().first { identity.name(of: $0) == name }
+    }
+    if query.node != nil && node == nil {
+      return TransactionPage(records: [], nextCursor: nil, totalCount: bounds.total)
+    }
+    var scan = TransactionScan(query: query, node: node, last: bounds.last)
+    while let window = scan.nextWindow() {
+      let found: [PaymentRecord]
+      do {
+        found = try await environment.readers.runIfActive { [environment, filter = scan.filter] in
+          try TransactionScan.read(window, filter: filter, from: environment.reader)
+        }
+      } catch let error as LogError {
+        throw .unreadable(reason: "\(error)")
+      } catch { throw .stopping }
+      let sequences = found.map(\.sequence)
+      let applied: [Bool]
+      do {
+        applied = try await core.withLedger { ledger in sequences.map { ledger.wasApplied($0) } }
+      } catch { throw .stopping }
+      scan.take(zip(found, applied).filter(\.1).map(\.0), of: window)
+    }
+    return TransactionPage(
+      records: scan.records, nextCursor: scan.nextCursor, totalCount: bounds.total)
+  }
+
+  /// The payment that an event is, from the log.
+  private func record(at sequence: EventSequence) async throws -> PaymentRecord? {
+    try await environment.readers.runIfActive { [environment] in
+      try TransactionScan.read(
+        TransactionScan.Window(first: sequence, last: sequence), filter: .init(),
+        from: environment.reader
+      ).first
+    }
+  }
+}
+
+extension ReplicaGateway {
+  func status() -> NodeStatus {
+    let snapshot = environment.currentSnapshot()
+    var status = NodeStatus(clock: environment.readClock())
+    status.role =
+      switch snapshot.role {
+      case .leader: .leader
+      case .follower: .follower
+      case .candidate, .preCandidate: .candidate
+      }
+    status.term = snapshot.term
+    status.leader = snapshot.leader
+    status.commitIndex = snapshot.commit
+    status.appliedIndex = snapshot.applied.index
+    status.lastSequence = EventSequence(snapshot.counts.events)
+    status.transactionCount = snapshot.counts.applied
+    status.ledgerDigest = snapshot.ledgerDigest.hexadecimal
+    status.pendingPayments = snapshot.pendingCount
+    status.driftPartsPerBillion = snapshot.clock.driftPartsPerBillion ?? 0
+    status.uptimeNanoseconds =
+      environment.hostTime().monotonicNanoseconds - startMonotonicNanoseconds
+    status.isReady =
+      snapshot.leader != nil && !snapshot.isDraining
+    status.clockSources = snapshot.clock.sources.compactMap(clockSource)
+    status.peers = snapshot.peers.map { peer($0, snapshot) }
+    judge(snapshot, &status)
+    return status
+  }
+
+  private func peer(_ liveness: PeerLiveness, _ snapshot: NodeSnapshot) -> PeerStatus {
+    let health: PeerStatus.Health =
+      switch liveness.health {
+      case .healthy: .healthy
+      case .suspect: .suspect
+      case .down: .down
+      }
+    var peer = PeerStatus(node: liveness.id, health: health)
+    peer.lastSeenNanoseconds = liveness.heard.map {
+      $0.rawNanoseconds + snapshot.clock.reading.correctionNanoseconds
+    }
+    if let progress = snapshot.progress.first(where: { $0.id == liveness.id }) {
+      peer.matchIndex = progress.match
+      peer.lagBatches =
+        snapshot.last.index.rawValue - min(progress.match, snapshot.last.index).rawValue
+    }
+    if let source = snapshot.clock.sources.first(where: { $0.source == .peer(liveness.id) }) {
+      peer.clockOffsetNanoseconds = source.offsetNanoseconds
+      peer.clockOffsetBoundNanoseconds = source.errorNanoseconds
+    }
+    return peer
+  }
+
+  private func clockSource(_ source: ClockSourceSnapshot) -> ClockSourceStatus? {
+    let isExternal: Bool
+    switch source.source {
+    case .host: return nil
+    case .peer: isExternal = false
+    case .server: isExternal = true
+    }
+    var status = ClockSourceStatus(
+      name: source.name, isExternal: isExternal, isSelected: source.verdict == .selected)
+    status.offsetNanoseconds = source.offsetNanoseconds
+    if source.offsetNanoseconds != nil {
+      status.boundNanoseconds = source.errorNanoseconds
+      status.delayNanoseconds = source.delayNanoseconds
+    }
+    status.ageNanoseconds = source.lastHeardMonotonicNanoseconds.map {
+      environment.hostTime().monotonicNanoseconds - $0
+    }
+    return status
+  }
+
+  private func judge(_ snapshot: NodeSnapshot, _ status: inout NodeStatus) {
+    if snapshot.leader == nil { status.reasons.append("No leader is known.") }
+    if snapshot.isDraining { status.reasons.append("The node is stopping.") }
+    for peer in snapshot.peers where peer.health != .healthy {
+      status.reasons.append("\(identity.name(of: peer.id)) is \(peer.health.rawValue).")
+    }
+    if snapshot.clock.reading.status != .synchronized && !snapshot.peers.isEmpty {
+      status.reasons.append("The clock is \(snapshot.clock.reading.status).")
+    }
+    status.health = status.reasons.isEmpty ? .healthy : .degraded
+  }
+}

@@ -1,0 +1,80 @@
+import NIOCore
+import NIOPosix
+import NodeRuntime
+import SegmentLog
+
+/// The node's storage thread. While one group of work is being made durable the next one gathers:
+/// that is the group commit.
+///
+/// `@unchecked Sendable`: `waiting` and `isBusy` are touched on `loop` only; `worker` on the one
+/// thread of `pool` only, one job at a time.
+final class StorageQueue<FileSystem: LogFileSystem>: @unchecked Sendable {
+  private let loop: any EventLoop
+  private let pool: NIOThreadPool
+  private let worker: WorkerBox<FileSystem>
+  private var waiting: [StorageWork] = []
+  private var isBusy = false
+  private var idleWaiters: [EventLoopPromise<Void>] = []
+  /// Called on `loop`, once for each group, in order.
+  var report: ((Result<StorageReport, LogError>) -> Void)?
+
+  /// A queue over a thread pool of one thread, which must be started.
+  init(
+    loop: any EventLoop, pool: NIOThreadPool, worker: consuming StorageWorker<FileSystem>
+  ) {
+    self.loop = loop
+    self.pool = pool
+    self.worker = WorkerBox(worker)
+  }
+
+  func append(_ work: [StorageWork]) {
+    waiting.append(contentsOf: work)
+    runNext()
+  }
+
+  /// Succeeds when everything appended so far is durable.
+  func drained() -> EventLoopFuture<Void> {
+    let promise = loop.makePromise(of: Void.self)
+    if isBusy { idleWaiters.append(promise) } else { promise.succeed() }
+    return promise.futureResult
+  }
+
+  private func runNext() {
+    guard !isBusy, !waiting.isEmpty else { return }
+    isBusy = true
+    let group = waiting
+    waiting.removeAll(keepingCapacity: true)
+    pool.submit { [worker, loop] state in
+      let result: Result<StorageReport, LogError>
+      switch state {
+      case .active: result = worker.perform(group)
+      case .cancelled: return
+      }
+      loop.execute { self.finish(result) }
+    }
+  }
+
+  private func finish(_ result: Result<StorageReport, LogError>) {
+    isBusy = false
+    report?(result)
+    guard case .success = result else { return }
+    runNext()
+    if !isBusy {
+      for waiter in idleWaiters { waiter.succeed() }
+      idleWaiters.removeAll()
+    }
+  }
+}
+
+/// `@unchecked Sendable`: used by one job at a time (see ``StorageQueue``).
+private final class WorkerBox<FileSystem: LogFileSystem>: @unchecked Sendable {
+  private var worker: StorageWorker<FileSystem>
+
+  init(_ worker: consuming StorageWorker<FileSystem>) { self.worker = worker }
+
+  func perform(_ group: [StorageWork]) -> Result<StorageReport, LogError> {
+    do throws(LogError) { return .success(try worker.perform(group)) } catch {
+      return .failure(error)
+    }
+  }
+}

@@ -1,0 +1,225 @@
+import Bytes
+import ClockSync
+import HostFiles
+import HybridTime
+import Ledger
+package import Logging
+import NIOCore
+import NIOPosix
+import NodeRuntime
+import Raft
+import Replica
+package import SegmentLog
+import ServiceLifecycle
+
+/// Why a node did not start. The description tells the operator what to do.
+package enum StartProblem: Error, CustomStringConvertible {
+  /// Another process has the data directory.
+  case directoryTaken(String)
+  /// The log cannot be opened as it is.
+  case log(LogError)
+  /// A file operation failed.
+  case file(FileError)
+  /// An address cannot be bound.
+  case bind(address: String, reason: String)
+
+  /// A sentence.
+  package var description: String {
+    switch self {
+    case .directoryTaken(let directory):
+      "another syncpayd runs on the data directory \(directory)"
+    case .log(let error): "the log cannot be opened: \(error)"
+    case .file(let error): "\(error)"
+    case .bind(let address, let reason): "cannot listen on \(address): \(reason)"
+    }
+  }
+}
+
+/// A whole node as a service: recovers its log, joins its cluster, serves HTTP, and on graceful
+/// shutdown answers or refuses what is in flight, hands leadership over and flushes.
+package struct NodeService: Service {
+  private let settings: NodeSettings
+  private let logger: Logger
+
+  /// A node that has not been started.
+  package init(settings: NodeSettings, logger: Logger) {
+    self.settings = settings
+    self.logger = logger
+  }
+
+  /// Starts the node, and returns when it has been shut down.
+  package func run() async throws {
+    let running = try await RunningNode.start(settings, logger: logger)
+    do {
+      try await running.serve()
+    } catch {
+      await running.stop()
+      throw error
+    }
+    await running.stop()
+  }
+}
+
+/// A node's parts while it runs.
+struct RunningNode: Sendable {
+  private let settings: NodeSettings
+  private let logger: Logger
+  private let group: MultiThreadedEventLoopGroup
+  private let storagePool: NIOThreadPool
+  private let readers: NIOThreadPool
+  private let core: NodeCore
+  private let environment: LoopEnvironment
+  private let timeServers: TimeServerClient
+  private let lock: LockBox
+
+  static func start(_ settings: NodeSettings, logger: Logger) async throws -> RunningNode {
+    let lock = try LockBox(settings.dataDirectory)
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let loop = group.next()
+    let storagePool = NIOThreadPool(numberOfThreads: 1)
+    let readers = NIOThreadPool(numberOfThreads: 2)
+    storagePool.start()
+    readers.start()
+    let clock = HostClock(
+      rawOffsetMilliseconds: settings[.testRawOffset],
+      rawDriftPartsPerMillion: settings[.testRawDrift])
+    var recovered = try RecoveredNode(settings, logger: logger)
+    let transport = PeerTransport(
+      loop: loop, hello: PeerHello(cluster: settings.replica.cluster, node: settings.id),
+      members: settings.members, bind: settings.peerBind, clock: clock, logger: logger)
+    let timeServers = TimeServerClient(
+      loop: loop, servers: settings.timeServers, clock: clock, logger: logger)
+    let positions = recovered.positions
+    let storage = StorageQueue(loop: loop, pool: storagePool, worker: recovered.takeWorker())
+    let names = Dictionary(
+      uniqueKeysWithValues: settings.members.map { ($0.id, "node\($0.id.rawValue)") })
+    let environment = LoopEnvironment(
+      loop: loop, clock: clock, transport: transport, storage: storage,
+      reader: LogReader(
+        PosixFileSystem(), directory: RecoveredNode.logDirectory(settings), positions: positions),
+      readers: readers, timeServers: timeServers, logger: logger,
+      names: { names[$0] ?? "node\($0.rawValue)" },
+      haltProcess: { Halt.now($0, logger: logger) })
+    let node = Node(
+      replica: recovered.takeReplica(), clock: settings.clock,
+      epoch: firstEpoch(clock.now()),
+      thresholds: settings.thresholds, timing: settings.timing,
+      generator: SystemRandomNumberGenerator(), environment: environment)
+    let core = NodeCore(loop: loop, environment: environment, node: node)
+    let running = RunningNode(
+      settings: settings, logger: logger, group: group, storagePool: storagePool,
+      readers: readers, core: core, environment: environment, timeServers: timeServers, lock: lock)
+    do {
+      try await loop.flatSubmit { () -> EventLoopFuture<Void> in
+        transport.delegate = core
+        storage.report = { core.stored($0) }
+        timeServers.answered = { core.timeServerAnswered($0, $1, $2) }
+        return transport.start().map { core.start() }
+      }.get()
+    } catch {
+      await running.stop()
+      throw StartProblem.bind(address: "\(settings.peerBind)", reason: "\(error)")
+    }
+    return running
+  }
+}
+
+extension RunningNode {
+  /// Epochs of a later run are greater than those of an earlier one, unless the system clock was
+  /// set back by as long: they are counted up from the seconds since 2026.
+  private static func firstEpoch(_ now: HostTime) -> UInt32 {
+    let start2026: Int64 = 1_767_225_600
+    return UInt32(clamping: now.rawNanoseconds / 1_000_000_000 - start2026)
+  }
+
+  /// Serves clients until graceful shutdown.
+  func serve() async throws {
+    await waitForClock()
+    let threads = settings[.httpThreads]
+    let httpGroup = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+    let gateway = ReplicaGateway(
+      identity: settings.identity, core: core, environment: environment,
+      electionMilliseconds: settings[.electionMax])
+    let clock = environment.clock
+    let server = try makeHTTPServer(
+      configuration: settings.http, gateway: gateway, eventLoopGroup: httpGroup,
+      wallNanoseconds: { clock.now().rawNanoseconds }, logger: logger,
+      onRunning: { port in
+        logger.notice(
+          "ready",
+          metadata: [
+            "node": "\(settings.name)", "http": "\(settings.httpHost):\(port)",
+            "peers": "\(settings.peerBind)", "data": "\(settings.dataDirectory)",
+          ])
+      })
+    do {
+      try await server.run()
+    } catch {
+      try? await httpGroup.shutdownGracefully()
+      throw StartProblem.bind(
+        address: "\(settings.httpHost):\(settings[.httpPort])", reason: "\(error)")
+    }
+    try await httpGroup.shutdownGracefully()
+  }
+
+  /// Gives the clock a moment to be compared with the peers', so that the first payments are not
+  /// stamped by a clock that nobody has looked at. A node alone does not wait for long.
+  private func waitForClock() async {
+    for _ in 0..<Self.clockWaitSteps where !environment.hasSynchronized() {
+      try? await Task.sleep(for: .milliseconds(Self.clockWaitMilliseconds))
+    }
+  }
+
+  private static let clockWaitSteps = 30
+  private static let clockWaitMilliseconds = 50
+
+  /// Ends the node: hands leadership over, makes everything durable, closes all sockets.
+  func stop() async {
+    logger.notice("stopping", metadata: ["node": "\(settings.name)"])
+    let loop = core.loop
+    try? await loop.submit { core.drain() }.get()
+    for _ in 0..<Self.drainSteps {
+      let snapshot = environment.snapshotIfPublished()
+      guard let snapshot, snapshot.role == .leader || snapshot.pendingCount > 0,
+        settings.members.count > 1
+      else { break }
+      try? await Task.sleep(for: .milliseconds(Self.drainStepMilliseconds))
+    }
+    try? await loop.flatSubmit { environment.storage.drained() }.get()
+    try? await loop.submit {
+      core.stop()
+      environment.transport.close()
+      timeServers.close()
+    }.get()
+    try? await storagePool.shutdownGracefully()
+    try? await readers.shutdownGracefully()
+    try? await group.shutdownGracefully()
+    logger.notice("stopped", metadata: ["node": "\(settings.name)"])
+  }
+
+  private static let drainSteps = 150
+  private static let drainStepMilliseconds = 20
+}
+
+extension NodeSettings {
+  var identity: NodeIdentity {
+    guard let rules = PaymentRules(amountUnitsMax: Int64(self[.paymentUnitsMax])) else {
+      preconditionFailure("the setting's range is the rules'")
+    }
+    var names = Dictionary(
+      uniqueKeysWithValues: members.map { ($0.id, "node\($0.id.rawValue)") })
+    names[id] = name
+    return NodeIdentity(
+      id: id, name: name, clusterName: clusterName, rules: rules, nodeNames: names)
+  }
+
+  var http: HTTPServerConfiguration {
+    var http = HTTPServerConfiguration()
+    http.host = httpHost
+    http.port = self[.httpPort]
+    http.connectionsMax = self[.httpConnectionsMax]
+    http.bodyByteCountMax = self[.httpBodyBytesMax]
+    http.idleNanosecondsMax = Int64(self[.httpIdleSeconds]) * 1_000_000_000
+    return http
+  }
+}

@@ -1,0 +1,191 @@
+import Bytes
+import Logging
+import NIOCore
+import NIOPosix
+import NodeRuntime
+import Replica
+
+/// What the transport tells the node. All calls come on the node's event loop.
+protocol PeerTransportDelegate: AnyObject {
+  /// A connection to the peer is up.
+  func peerConnected(_ peer: NodeID)
+  /// The connection to the peer broke.
+  func peerLost(_ peer: NodeID)
+  /// A message came in.
+  func peerSaid(_ message: PeerMessage, peer: NodeID, at time: HostTime)
+  /// Everything that had arrived has been delivered.
+  func peersRead()
+}
+
+/// The connections to all peers: one each, dialled by the node with the lower number.
+///
+/// `@unchecked Sendable`: everything after `init` happens on `loop`, which every entry asserts.
+final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
+  private let loop: any EventLoop
+  private let hello: PeerHello
+  private let addresses: [(id: NodeID, address: HostPort)]
+  private let bind: HostPort
+  private let clock: HostClock
+  private let logger: Logger
+  weak var delegate: (any PeerTransportDelegate)?
+  private var connections: [NodeID: PeerConnection] = [:]
+  private var dials: [NodeID: Dial] = [:]
+  private var listener: (any Channel)?
+  private var isClosing = false
+  private var accepted: [ObjectIdentifier: PeerConnection] = [:]
+
+  private struct Dial {
+    var failures = 0
+    var isUnderWay = false
+  }
+
+  /// Connections that may wait for their hello.
+  private static let unnamedMax = 64
+  private static let connectTimeout = TimeAmount.seconds(1)
+  private static let retryMillisecondsMin: Int64 = 50
+  private static let retryMillisecondsMax: Int64 = 1000
+  /// A connection on which nothing came for so long is closed and dialled anew: after a partition
+  /// heals, TCP's own retransmission may wait for minutes.
+  private static let silenceNanosecondsMax: Int64 = 4_000_000_000
+
+  init(
+    loop: any EventLoop, hello: PeerHello, members: [(id: NodeID, address: HostPort)],
+    bind: HostPort, clock: HostClock, logger: Logger
+  ) {
+    self.loop = loop
+    self.hello = hello
+    addresses = members.filter { $0.id != hello.node }
+    self.bind = bind
+    self.clock = clock
+    self.logger = logger
+  }
+
+  /// Binds the listener and begins to dial.
+  func start() -> EventLoopFuture<Void> {
+    loop.preconditionInEventLoop()
+    return ServerBootstrap(group: loop)
+      .serverChannelOption(.backlog, value: 64)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
+      }
+      .bind(host: bind.host, port: bind.port)
+      .map { channel in
+        self.listener = channel
+        for peer in self.addresses where peer.id > self.hello.node { self.dial(peer.id) }
+        self.watchSilence()
+      }
+  }
+
+  /// Leaves a message for ``flush()``; without a connection it is dropped.
+  func send(_ message: PeerMessage, to peer: NodeID) { connections[peer]?.write(message) }
+
+  /// Hands all written messages to the kernel.
+  func flush() {
+    for peer in addresses { connections[peer.id]?.flush() }
+  }
+
+  /// Closes everything.
+  func close() {
+    loop.preconditionInEventLoop()
+    isClosing = true
+    listener?.close(promise: nil)
+    for peer in addresses { connections[peer.id]?.fail("this node stops") }
+    for connection in accepted.values { connection.fail("this node stops") }
+  }
+
+  private func accept(_ channel: any Channel) throws {
+    guard accepted.count < Self.unnamedMax, !isClosing else {
+      throw ChannelError.operationUnsupported
+    }
+    let connection = PeerConnection(hello: hello, clock: clock, owner: self)
+    accepted[ObjectIdentifier(connection)] = connection
+    try channel.pipeline.syncOperations.addHandler(connection)
+  }
+
+  private func dial(_ peer: NodeID) {
+    guard !isClosing, connections[peer] == nil, !(dials[peer]?.isUnderWay ?? false),
+      let address = addresses.first(where: { $0.id == peer })?.address
+    else { return }
+    dials[peer, default: Dial()].isUnderWay = true
+    ClientBootstrap(group: loop)
+      .connectTimeout(Self.connectTimeout)
+      .channelOption(.socketOption(.tcp_nodelay), value: 1)
+      .channelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
+      }
+      .connect(host: address.host, port: address.port)
+      .whenComplete { result in
+        self.dials[peer]?.isUnderWay = false
+        if case .failure = result { self.dialLater(peer) }
+      }
+  }
+
+  private func dialLater(_ peer: NodeID) {
+    guard !isClosing, peer > hello.node else { return }
+    let failures = dials[peer, default: Dial()].failures
+    dials[peer]?.failures = min(failures + 1, 10)
+    let ceiling = min(Self.retryMillisecondsMax, Self.retryMillisecondsMin << Int64(failures))
+    let delay = Int64.random(in: Self.retryMillisecondsMin...max(ceiling, Self.retryMillisecondsMin + 1))
+    loop.scheduleTask(in: .milliseconds(delay)) { self.dial(peer) }
+  }
+
+  private func watchSilence() {
+    loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { task in
+      guard !self.isClosing else { return task.cancel() }
+      let now = self.clock.now().monotonicNanoseconds
+      for peer in self.addresses {
+        guard let connection = self.connections[peer.id],
+          now - connection.lastReadMonotonicNanoseconds > Self.silenceNanosecondsMax
+        else { continue }
+        connection.fail("nothing was heard for \(Self.silenceNanosecondsMax / 1_000_000_000) s")
+      }
+      for connection in self.accepted.values
+      where now - connection.lastReadMonotonicNanoseconds > Self.silenceNanosecondsMax {
+        connection.fail("it did not say who it is")
+      }
+    }
+  }
+
+  func established(_ connection: PeerConnection, peer: NodeID) -> Bool {
+    accepted.removeValue(forKey: ObjectIdentifier(connection))
+    guard !isClosing, addresses.contains(where: { $0.id == peer }) else { return false }
+    // A new connection means that the peer gave up the old one.
+    let old = connections.updateValue(connection, forKey: peer)
+    old?.fail("the peer connected anew")
+    dials[peer]?.failures = 0
+    logger.info("peer connected", metadata: ["peer": "\(peer.rawValue)"])
+    // Later: the connection itself takes messages only when this has returned.
+    loop.execute { if self.connections[peer] != nil { self.delegate?.peerConnected(peer) } }
+    return true
+  }
+
+  func received(_ message: PeerMessage, from peer: NodeID, at time: HostTime) {
+    delegate?.peerSaid(message, peer: peer, at: time)
+  }
+
+  func readComplete() { delegate?.peersRead() }
+
+  func closed(_ connection: PeerConnection, peer: NodeID?, reason: String) {
+    accepted.removeValue(forKey: ObjectIdentifier(connection))
+    guard let peer else {
+      logger.debug("connection without a hello ended", metadata: ["reason": "\(reason)"])
+      redialMissing()
+      return
+    }
+    guard connections[peer] === connection else { return }
+    connections.removeValue(forKey: peer)
+    logger.info(
+      "peer lost", metadata: ["peer": "\(peer.rawValue)", "reason": "\(reason)"])
+    delegate?.peerLost(peer)
+    dialLater(peer)
+  }
+
+  /// A dialled connection that ended before the hello is not known by peer: look who is missing.
+  private func redialMissing() {
+    for peer in addresses where peer.id > hello.node && connections[peer.id] == nil {
+      if !(dials[peer.id]?.isUnderWay ?? false) { dialLater(peer.id) }
+    }
+  }
+}

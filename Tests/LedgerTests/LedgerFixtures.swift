@@ -1,0 +1,102 @@
+import Bytes
+import HybridTime
+import Ledger
+
+/// A stamp with these raw nanoseconds, otherwise plain.
+func stamp(_ rawNanoseconds: Int64 = 1_727_123_456_789_000_000, node: UInt16 = 1) -> Stamp {
+  let reading = ClockReading(
+    rawNanoseconds: rawNanoseconds, correctionNanoseconds: -1_234, boundNanoseconds: 250_000,
+    epoch: 3, status: .synchronized, reference: .external)
+  return Stamp(
+    reading: reading,
+    hybrid: HybridTimestamp(wallNanoseconds: reading.correctedNanoseconds, logical: 2),
+    node: NodeID(node))
+}
+
+/// A checked draft of these texts.
+func draft(
+  _ id: String?, _ amount: String, _ sender: String, _ receiver: String, _ currency: String = "USD",
+  reference: String? = nil
+) throws(PaymentProblem) -> PaymentDraft {
+  let request = PaymentRequest(
+    amount: Array(amount.utf8), sender: Array(sender.utf8), receiver: Array(receiver.utf8),
+    currency: Array(currency.utf8), transactionID: id.map { Array($0.utf8) },
+    reference: reference.map { Array($0.utf8) })
+  return try PaymentDraft(validating: request, rules: PaymentRules()) {
+    TransactionID(high: 7, low: 8)
+  }
+}
+
+/// The records of these events, one after another.
+func records(_ events: [Event]) -> [UInt8] {
+  var writer = ByteWriter()
+  for event in events { event.encode(into: &writer) }
+  return writer.bytes
+}
+
+/// The records of these drafts, each with a stamp a little later.
+func records(_ drafts: [PaymentDraft]) -> [UInt8] {
+  var writer = ByteWriter()
+  for (index, draft) in drafts.enumerated() {
+    draft.encode(stamp: stamp(1_727_123_456_789_000_000 + Int64(index)), into: &writer)
+  }
+  return writer.bytes
+}
+
+extension LedgerState {
+  /// Applies the drafts as the next batch and returns what they gave.
+  mutating func apply(_ drafts: [PaymentDraft]) throws -> [Outcome] {
+    try apply(bytes: records(drafts), count: drafts.count)
+  }
+
+  /// Applies encoded records as the next batch.
+  mutating func apply(bytes: [UInt8], count: Int) throws -> [Outcome] {
+    var outcomes: [Outcome] = []
+    try apply(
+      firstSequence: lastSequence.next, count: UInt64(count), records: bytes.span.bytes,
+      batchHash: Digest256Hasher.digest(bytes.span.bytes), outcomes: &outcomes)
+    return outcomes
+  }
+}
+
+/// A random text of these scalars.
+func randomName(_ generator: inout SeededGenerator) -> String {
+  let alphabet = Array("abcXYZ-09é漢🙂")
+  let count = Int.random(in: 1...12, using: &generator)
+  return String((0..<count).map { _ in alphabet.randomElement(using: &generator) ?? "a" })
+}
+
+/// A random event of any kind.
+func randomEvent(_ generator: inout SeededGenerator) throws -> Event {
+  var when = stamp(Int64.random(in: 0...Int64.max / 2, using: &generator))
+  when.reading.correctionNanoseconds = Int64.random(in: -1_000_000...1_000_000, using: &generator)
+  when.hybrid.logical = UInt32.random(in: 0...300, using: &generator)
+  switch Int.random(in: 0..<6, using: &generator) {
+  case 0: return .beacon(when)
+  case 1:
+    let sources = (0..<Int.random(in: 0...5, using: &generator)).map { _ in
+      ClockSourceReport(
+        kind: ClockSourceKind.allCases.randomElement(using: &generator) ?? .peer,
+        id: UInt32.random(in: 0...UInt32.max, using: &generator),
+        offsetNanoseconds: Int64.random(in: Int64.min...Int64.max, using: &generator),
+        errorNanoseconds: Int64.random(in: 0...Int64.max, using: &generator),
+        delayNanoseconds: Int64.random(in: 0...1_000_000, using: &generator),
+        verdict: ClockSourceVerdict.allCases.randomElement(using: &generator) ?? .stale)
+    }
+    return .clockReport(
+      ClockReport(
+        stamp: when, driftPartsPerBillion: Int64.random(in: -50_000...50_000, using: &generator),
+        sources: sources))
+  default:
+    let id =
+      Bool.random(using: &generator)
+      ? TransactionID(high: generator.next(), low: generator.next()).text
+      : "order-\(generator.next() % 1000)"
+    let payment = try draft(
+      id, "\(Int.random(in: 1...999_999, using: &generator))", "s" + randomName(&generator),
+      "r" + randomName(&generator),
+      ["USD", "JPY", "KWD"].randomElement(using: &generator) ?? "USD",
+      reference: Bool.random(using: &generator) ? randomName(&generator) : nil)
+    return .payment(Payment(draft: payment, stamp: when))
+  }
+}
