@@ -23,6 +23,8 @@ let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-htt
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let lifecycle = Target.Dependency.product(
   name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(
+  name: "UnixSignals", package: "swift-service-lifecycle")
 let configuration = Target.Dependency.product(
   name: "Configuration", package: "swift-configuration")
 let httpClient = Target.Dependency.product(
@@ -96,7 +98,7 @@ let package = Package(
         httpTypes, hummingbird, lifecycle,
         logging, configuration, systemPackage,
       ]),
-    command("syncpayd", ["NodeServer", arguments, logging, lifecycle, configuration]),
+    command("syncpayd", ["NodeServer", arguments, logging, lifecycle, unixSignals]),
     command("syncpay", [arguments, httpClient, nioCore, nioHTTP1]),
     command("syncpay-audit", ["Audit", "HostFiles", arguments]),
     command(

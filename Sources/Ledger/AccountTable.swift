@@ -18,6 +18,8 @@ struct AccountTable: ~Copyable {
   /// Per place: hash in the high half, account number + 1 in the low half. Zero: nobody is here.
   private var places: FlatStorage<UInt64>
   private var mask: UInt32
+  /// Account numbers in the order of their names, as of the last ``page(after:limit:)``.
+  private var order: [Int] = []
   private let seed: UInt64
 
   init(seed: UInt64) {
@@ -134,17 +136,66 @@ struct AccountTable: ~Copyable {
   }
 
   /// Account numbers by name bytes, then currency.
-  func sortedNumbers() -> [Int] {
-    names.withElements { names in
-      accounts.withElements { accounts in
-        Array(0..<accounts.count).sorted { left, right in
-          let (first, second) = (accounts[left], accounts[right])
-          let firstName = names[first.nameOffset..<first.nameOffset + Int(first.nameByteCount)]
-          let secondName = names[second.nameOffset..<second.nameOffset + Int(second.nameByteCount)]
-          if firstName.elementsEqual(secondName) { return first.currency < second.currency }
-          return firstName.lexicographicallyPrecedes(secondName)
-        }
+  func sortedNumbers() -> [Int] { sorted(Array(0..<count)) }
+
+  private func sorted(_ numbers: [Int]) -> [Int] {
+    numbers.sorted { isBefore($0, $1) }
+  }
+
+  private func isBefore(_ left: Int, _ right: Int) -> Bool {
+    let (first, second) = (accounts[left], accounts[right])
+    return names.withElements { names in
+      let firstName = names[first.nameOffset..<first.nameOffset + Int(first.nameByteCount)]
+      let secondName = names[second.nameOffset..<second.nameOffset + Int(second.nameByteCount)]
+      if firstName.elementsEqual(secondName) { return first.currency < second.currency }
+      return firstName.lexicographicallyPrecedes(secondName)
+    }
+  }
+
+  /// Brings ``order`` up to date: accounts opened since are sorted and merged in, so that asking
+  /// again costs nothing while no account is opened.
+  private mutating func updateOrder() {
+    guard order.count < count else { return }
+    let opened = sorted(Array(order.count..<count))
+    var merged: [Int] = []
+    merged.reserveCapacity(count)
+    var old = order.makeIterator()
+    var next = old.next()
+    for number in opened {
+      while let known = next, isBefore(known, number) {
+        merged.append(known)
+        next = old.next()
+      }
+      merged.append(number)
+    }
+    while let known = next {
+      merged.append(known)
+      next = old.next()
+    }
+    order = merged
+  }
+
+  /// The accounts after a name, in order: `limit` of them, and then as many as share the last one's
+  /// name. Whether more follow.
+  mutating func page(after name: [UInt8]?, limit: Int) -> (accounts: [AccountBalance], more: Bool) {
+    updateOrder()
+    var low = 0
+    var high = order.count
+    while let name, low < high {
+      let middle = (low + high) / 2
+      if name.lexicographicallyPrecedes(account(order[middle]).name) {
+        high = middle
+      } else {
+        low = middle + 1
       }
     }
+    var page: [AccountBalance] = []
+    while low < order.count {
+      let next = account(order[low])
+      if page.count >= limit, page.last?.name != next.name { return (page, true) }
+      page.append(next)
+      low += 1
+    }
+    return (page, false)
   }
 }

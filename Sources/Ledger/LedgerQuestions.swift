@@ -33,6 +33,16 @@ extension LedgerState {
     return accounts.balance(number)
   }
 
+  /// The balances of accounts after a name, by name bytes, then currency: `limit` of them, and then
+  /// as many as share the last one's name; and whether more follow. Work grows with the page, and
+  /// with all accounts only when some were opened since the last page.
+  package mutating func balances(
+    after name: [UInt8]?, limit: Int
+  ) -> (balances: [AccountBalance], more: Bool) {
+    let page = accounts.page(after: name, limit: limit)
+    return (page.accounts, page.more)
+  }
+
   /// Every balance, by name bytes, then currency. Work grows with the number of accounts.
   package func balances() -> [AccountBalance] {
     accounts.sortedNumbers().map { accounts.account($0) }

@@ -271,8 +271,8 @@ extension Node {
   }
 
   /// Calls `body` with the ledger, on the node's thread.
-  package func withLedger<R>(_ body: (borrowing LedgerState) -> R) -> R {
-    body(replica.state.ledger)
+  package mutating func withLedger<R>(_ body: (inout LedgerState) -> R) -> R {
+    replica.withLedger(body)
   }
 
   /// Whether a submitted payment of that id waits for its answer here.

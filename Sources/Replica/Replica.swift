@@ -72,6 +72,11 @@ package struct Replica: ~Copyable {
   /// Whether a submitted payment of that id waits for its answer here.
   package func isPending(_ id: TransactionID) -> Bool { ingress[id] != nil }
 
+  /// Calls `body` with the ledger; it must not apply anything.
+  package mutating func withLedger<R>(_ body: (inout LedgerState) -> R) -> R {
+    body(&state.ledger)
+  }
+
   /// Feeds one input in. `reading` is this node's clock now.
   package mutating func step(
     _ input: ReplicaInput, reading: ClockReading, into effects: inout [ReplicaEffect]

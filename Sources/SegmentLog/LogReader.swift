@@ -10,6 +10,8 @@ package final class LogReader<FS: LogFileSystem>: Sendable {
   package static var openFileCountMax: Int { 8 }
   /// How much is read at once, bytes.
   static var readByteCount: Int { 256 << 10 }
+  /// How much is read at once while headers are searched, bytes.
+  static var searchByteCount: Int { 4 << 10 }
   /// How often a read is tried again because the writer has cut the log.
   private static var attemptCountMax: Int { 4 }
 
@@ -54,7 +56,8 @@ package final class LogReader<FS: LogFileSystem>: Sendable {
     guard sequence > .zero else { return nil }
     return try reading { () throws(LogError) in
       guard case .place(let place) = positions.lookup(sequence) else { return nil }
-      var window = ReadWindow(file: try file(of: place), end: place.end)
+      var window = ReadWindow(
+        file: try file(of: place), end: place.end, stepByteCount: Self.searchByteCount)
       var offset = place.offset
       while offset < place.end {
         let header = try header(at: offset, place, &window)
@@ -91,7 +94,8 @@ package final class LogReader<FS: LogFileSystem>: Sendable {
   private func read(
     _ place: LogPositions.Place, into run: inout BatchRun, _ opener: inout BatchOpener
   ) throws(LogError) {
-    var window = ReadWindow(file: try file(of: place), end: place.end)
+    var window = ReadWindow(
+      file: try file(of: place), end: place.end, stepByteCount: Self.readByteCount)
     var offset = place.offset
     while offset < place.end, !run.isFull {
       let header = try header(at: offset, place, &window)
@@ -199,20 +203,17 @@ private struct ReadWindow<File: LogFile> {
   let file: File
   /// Where the segment's last batch ends.
   let end: UInt64
+  /// How much is read at once.
+  let stepByteCount: Int
   var start: UInt64 = 0
   var bytes: [UInt8] = []
-
-  init(file: File, end: UInt64) {
-    self.file = file
-    self.end = end
-  }
 
   /// Makes `count` bytes at `offset` available, and returns where they are in `bytes`.
   mutating func load(_ offset: UInt64, count: Int) throws(LogError) -> Range<Int> {
     precondition(count <= SegmentFormat.batchByteCountMax)
     if offset < start || offset + UInt64(count) > start + UInt64(bytes.count) {
       let left = end > offset ? end - offset : 0
-      let size = max(count, Int(min(left, 256 << 10)))
+      let size = max(count, Int(min(left, UInt64(stepByteCount))))
       bytes = try files { () throws(FileError) in try file.read(at: offset, count: size) }
       start = offset
     }

@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import NodeServer
 import ServiceLifecycle
+import UnixSignals
 
 /// One node of a syncpay cluster.
 @main

@@ -89,7 +89,7 @@ final class NodeCore: @unchecked Sendable {
 
   /// Runs `body` with the ledger on the loop.
   func withLedger<R: Sendable>(
-    _ body: @escaping @Sendable (borrowing LedgerState) -> R
+    _ body: @escaping @Sendable (inout LedgerState) -> R
   ) async throws -> R {
     try await loop.submit { self.node.withLedger(body) }.get()
   }

@@ -72,7 +72,7 @@ final class ReplicaGateway: NodeGateway {
         return BalancePage(
           balances: balances, nextCursor: nil, totalAccounts: ledger.accountCount)
       }
-      return BalancePage(ledger, query)
+      return BalancePage(&ledger, query)
     }
     return page ?? BalancePage(balances: [], nextCursor: nil, totalAccounts: 0)
   }

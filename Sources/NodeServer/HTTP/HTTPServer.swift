@@ -2,7 +2,7 @@ import Glibc
 import HummingbirdCore
 package import Logging
 package import NIOCore
-package import NIOPosix
+import NIOPosix
 package import ServiceLifecycle
 
 /// A server of the HTTP API, not yet listening: `run()` listens until graceful shutdown, which
@@ -78,5 +78,5 @@ extension HTTPServerConfiguration {
 private func descriptorLimit() -> Int {
   var limits = rlimit()
   guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits) == 0 else { return 1024 }
-  return Int(min(limits.rlim_cur, UInt64(Int32.max)))
+  return Int(min(limits.rlim_cur, rlim_t(Int32.max)))
 }
