@@ -25,6 +25,8 @@ package final class AgreedLog<Files: LogFileSystem> {
   /// Batches that were read from another log than the base because it is damaged there.
   package private(set) var repairedCount: UInt64 = 0
 
+  /// Told of every batch read.
+  package var meter = ProgressMeter()
   private var opener = BatchOpener()
   private var records: [UInt8] = []
 
@@ -87,6 +89,7 @@ package final class AgreedLog<Files: LogFileSystem> {
     while index <= min(limit, base.lastIndex) {
       let header = try load(index)
       let records = records
+      meter.advance(by: UInt64(header.batchByteCount))
       guard case .proceed = try body(header, records.span.bytes) else { return }
       index = index.next
     }

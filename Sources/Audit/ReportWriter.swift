@@ -1,3 +1,5 @@
+import JSONText
+
 /// Why a report could not be written on.
 package enum OutputError: Error, Hashable, Sendable {
   /// The reader has gone away: not a fault, there is no one left to tell.
@@ -55,15 +57,23 @@ enum ReportText {
 
   /// Nanoseconds with a unit and three decimals: `12 ns`, `1.250 µs`, `3.500 ms`, `2.000 s`.
   static func duration(_ nanoseconds: Int64, signed: Bool = false) -> String {
-    let magnitude = nanoseconds.magnitude
-    let sign = nanoseconds < 0 ? "-" : signed && nanoseconds > 0 ? "+" : ""
-    let (scale, unit): (UInt64, String) =
-      magnitude < 1000
-      ? (1, "ns")
-      : magnitude < 1_000_000
-        ? (1000, "µs") : magnitude < 1_000_000_000 ? (1_000_000, "ms") : (1_000_000_000, "s")
-    guard scale > 1 else { return "\(sign)\(magnitude) ns" }
-    return "\(sign)\(decimal(magnitude / (scale / 1000), decimals: 3)) \(unit)"
+    var text: [UInt8] = []
+    if signed && nanoseconds > 0 { text.append(UInt8(ascii: "+")) }
+    appendDuration(nanoseconds, to: &text)
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  /// Appends what ``duration(_:signed:)`` gives.
+  static func appendDuration(_ nanoseconds: Int64, to text: inout [UInt8]) {
+    let units: (divisor: Int64, decimals: Int, name: StaticString) =
+      switch nanoseconds.magnitude {
+      case ..<1000: (1, 0, " ns")
+      case ..<1_000_000: (1, 3, " µs")
+      case ..<1_000_000_000: (1000, 3, " ms")
+      default: (1_000_000, 3, " s")
+      }
+    appendDecimal(Int128(nanoseconds / units.divisor), decimals: units.decimals, to: &text)
+    units.name.withUTF8Buffer { text.append(contentsOf: $0) }
   }
 
   /// `value` × 10^−`decimals`.
@@ -90,6 +100,20 @@ enum ReportText {
   /// `1 event`, `2 events`.
   static func count(_ value: some BinaryInteger, _ noun: String) -> String {
     "\(grouped(value)) \(noun)\(value == 1 ? "" : "s")"
+  }
+
+  /// Appends a name from the log as ``safe(_:)`` gives it.
+  static func appendSafe(
+    _ range: Range<Int>, of records: borrowing RawSpan, to text: inout [UInt8]
+  ) {
+    records.extracting(range).withUnsafeBytes { name in
+      // Controls and what embeds direction begin with these bytes; most names have none of them.
+      if name.contains(where: { $0 < 0x20 || $0 == 0x7f || $0 == 0xc2 || $0 == 0xe2 }) {
+        text.append(contentsOf: safe(Array(name)).utf8)
+      } else {
+        text.append(contentsOf: name)
+      }
+    }
   }
 
   /// A name from the log for a terminal: what could be a control sequence is replaced.

@@ -63,7 +63,7 @@ extension SkewReport {
         ReportText.duration(node.bound.min), ReportText.duration(node.bound.median),
         ReportText.duration(node.bound.max), ReportText.grouped(node.epochCount),
         ClockStatus.allCases.compactMap { status in
-          node.statuses[status].map { "\(status) \(ReportText.grouped($0))" }
+          node.statuses[status].map { "\(status.name) \(ReportText.grouped($0))" }
         }.joined(separator: ", "),
       ])
     }
@@ -124,7 +124,7 @@ extension SkewReport {
         bucket.epochs.count == 1
           ? "\(bucket.epochs.lowerBound)"
           : "\(bucket.epochs.lowerBound)–\(bucket.epochs.upperBound)",
-        bucket.statuses.map { "\($0)" }.joined(separator: ", "),
+        bucket.statuses.map(\.name).joined(separator: ", "),
       ])
     }
     try table.write(to: writer)
@@ -222,7 +222,7 @@ extension NodeSkew {
     json.beginObject()
     for status in ClockStatus.allCases {
       guard let count = statuses[status] else { continue }
-      json.key(utf8: Array("\(status)".utf8))
+      json.key(utf8: Array(status.name.utf8))
       json.integer(count)
     }
     json.endObject()
@@ -251,7 +251,7 @@ extension SkewBucket {
     json.integer(epochs.upperBound)
     json.key("statuses")
     json.beginArray()
-    for status in statuses { json.string("\(status)") }
+    for status in statuses { json.string(status.name) }
     json.endArray()
     json.endObject()
   }

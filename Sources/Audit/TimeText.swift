@@ -92,10 +92,12 @@ package enum TimeText {
   }
 
   private static func appendDigits(_ value: Int64, _ width: Int, to text: inout [UInt8]) {
-    var divisor = powerOfTen(width - 1)
-    for _ in 0..<width {
-      text.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / divisor % 10))
-      divisor /= 10
+    var rest = UInt64(truncatingIfNeeded: value)
+    let start = text.count
+    text.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: width))
+    for place in stride(from: start + width - 1, through: start, by: -1) {
+      text[place] += UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
     }
   }
 }

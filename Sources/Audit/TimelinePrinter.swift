@@ -10,6 +10,8 @@ struct TimelinePrinter {
   private let options: TimelineOptions
   private let writer: ReportWriter
   private var json = JSONWriter(capacity: 1024)
+  private var line = TextLine()
+  private var identifier: [UInt8] = []
   private var newest = EventSequence.zero
   private(set) var summary = TimelineSummary()
 
@@ -23,19 +25,20 @@ struct TimelinePrinter {
 
   mutating func begin() throws(AuditError) {
     guard options.format == .table else { return }
-    let title = switch options.order {
-    case .corrected, .log: "time (corrected)"
-    case .hlc: "time (HLC)"
-    case .raw: "time (raw clock)"
-    }
-    appendCell(title, 27)
-    appendCell("± bound", 11, alignsRight: true)
-    appendCell("node", 5, alignsRight: true)
-    appendCell("sequence", 10, alignsRight: true)
-    appendCell("transaction", 30)
-    try writing { () throws(OutputError) in
-      try writer.line("amount, sender → receiver, outcome and remarks")
-    }
+    let title =
+      switch options.order {
+      case .corrected, .log: "time (corrected)"
+      case .hlc: "time (HLC)"
+      case .raw: "time (raw clock)"
+      }
+    line.removeAll(keepingCapacity: true)
+    line.cell(width: 27) { $0.append(contentsOf: title.utf8) }
+    line.cell(width: 11, alignsRight: true) { $0.append(contentsOf: "± bound".utf8) }
+    line.cell(width: 5, alignsRight: true) { $0.append(contentsOf: "node".utf8) }
+    line.cell(width: 10, alignsRight: true) { $0.append(contentsOf: "sequence".utf8) }
+    line.cell(width: 30) { $0.append(contentsOf: "transaction".utf8) }
+    line.append("amount, sender → receiver, outcome and remarks\n")
+    writer.text.append(contentsOf: line.bytes)
   }
 
   mutating func show(
@@ -77,56 +80,56 @@ struct TimelinePrinter {
 
   // MARK: - Table
 
-  private func appendTable(
-    _ line: EventLine, _ record: Record, _ records: borrowing RawSpan
+  private mutating func appendTable(
+    _ remarks: EventLine, _ record: Record, _ records: borrowing RawSpan
   ) throws(DecodeError) {
     let stamp = try record.stamp(in: records)
-    TimeText.append(
-      nanoseconds: stamp.time(options.order), decimals: 6, to: &writer.text)
-    appendCell("", 0)
-    appendCell(
-      "± " + ReportText.duration(stamp.reading.boundNanoseconds), 11, alignsRight: true)
-    appendCell(String(stamp.node.rawValue), 5, alignsRight: true)
-    appendCell(String(line.entry.key.sequence.rawValue), 10, alignsRight: true)
+    line.removeAll(keepingCapacity: true)
+    line.time(stamp.time(options.order))
+    line.cell(width: 11, alignsRight: true) { cell in
+      cell.append(contentsOf: "± ".utf8)
+      ReportText.appendDuration(stamp.reading.boundNanoseconds, to: &cell)
+    }
+    line.cell(width: 5, alignsRight: true) {
+      appendDecimal(Int128(stamp.node.rawValue), decimals: 0, to: &$0)
+    }
+    line.cell(width: 10, alignsRight: true) {
+      appendDecimal(Int128(remarks.entry.key.sequence.rawValue), decimals: 0, to: &$0)
+    }
     switch record.kind {
     case .payment: appendPayment(try PaymentView(record.body, in: records), records)
-    case .clockReport: appendCell("(clock report)", 30)
-    case .beacon, nil: appendCell("(beacon)", 30)
+    case .clockReport: line.cell(width: 30) { $0.append(contentsOf: "(clock report)".utf8) }
+    case .beacon, nil: line.cell(width: 30) { $0.append(contentsOf: "(beacon)".utf8) }
     }
-    writer.text.append(contentsOf: line.outcome.utf8)
+    appendRemarks(remarks, stamp)
+    writer.text.append(contentsOf: line.bytes)
+  }
+
+  private mutating func appendPayment(_ payment: PaymentView, _ records: borrowing RawSpan) {
+    line.cell(width: 30) { payment.appendID(records, to: &$0) }
+    line.cell(width: 12, alignsRight: true, gap: 1) {
+      Amount.append(
+        minorUnits: Int128(payment.amountMinorUnits), exponent: payment.currency.exponent,
+        to: &$0)
+    }
+    line.cell(width: 3) { payment.currency.appendCode(to: &$0) }
+    line.cell(width: 23) { cell in
+      ReportText.appendSafe(payment.sender, of: records, to: &cell)
+      cell.append(contentsOf: " → ".utf8)
+      ReportText.appendSafe(payment.receiver, of: records, to: &cell)
+    }
+  }
+
+  private mutating func appendRemarks(_ remarks: EventLine, _ stamp: Stamp) {
+    line.append(remarks.outcome)
     if stamp.reading.status != .synchronized {
-      writer.text.append(contentsOf: ", clock \(stamp.reading.status)".utf8)
+      line.append(", clock ")
+      line.append(stamp.reading.status.name)
     }
-    if line.isBehind { writer.text.append(contentsOf: ", out of log order".utf8) }
-    if !line.isCommitted { writer.text.append(contentsOf: ", uncommitted".utf8) }
-    if let lateness = line.lateness {
-      writer.text.append(contentsOf: ", \(lateness.sentence)".utf8)
-    }
-    writer.text.append(UInt8(ascii: "\n"))
-  }
-
-  private func appendPayment(_ payment: PaymentView, _ records: borrowing RawSpan) {
-    let draft = payment.draft(in: records)
-    appendCell(draft.id.text, 30)
-    appendCell(
-      Amount.text(minorUnits: Int128(draft.amountMinorUnits), currency: draft.currency), 12,
-      alignsRight: true, gap: 1)
-    appendCell(draft.currency.code, 3)
-    appendCell("\(ReportText.safe(draft.sender)) → \(ReportText.safe(draft.receiver))", 23)
-  }
-
-  /// Appends a cell filled up to `width`, and a gap.
-  private func appendCell(
-    _ cell: String, _ width: Int, alignsRight: Bool = false, gap: Int = 2
-  ) {
-    let fill = max(0, width - cell.unicodeScalars.count)
-    if alignsRight { appendSpaces(fill) }
-    writer.text.append(contentsOf: cell.utf8)
-    appendSpaces(alignsRight ? gap : fill + gap)
-  }
-
-  private func appendSpaces(_ count: Int) {
-    for _ in 0..<count { writer.text.append(UInt8(ascii: " ")) }
+    if remarks.isBehind { line.append(", out of log order") }
+    if !remarks.isCommitted { line.append(", uncommitted") }
+    if let lateness = remarks.lateness { line.append(", \(lateness.sentence)") }
+    line.append("\n")
   }
 
   // MARK: - JSON
@@ -142,12 +145,14 @@ struct TimelinePrinter {
     json.key("index")
     json.integer(line.index.rawValue)
     json.key("time")
-    json.string(TimeText.text(nanoseconds: stamp.time(options.order), decimals: 9))
+    identifier.removeAll(keepingCapacity: true)
+    TimeText.append(nanoseconds: stamp.time(options.order), decimals: 9, to: &identifier)
+    json.string(utf8: identifier)
     json.key("kind")
     switch record.kind {
     case .payment:
       json.string("payment")
-      appendJSON(try PaymentView(record.body, in: records).draft(in: records))
+      appendJSON(try PaymentView(record.body, in: records), records)
     case .clockReport: json.string("clock_report")
     case .beacon, nil: json.string("beacon")
     }
@@ -173,21 +178,31 @@ struct TimelinePrinter {
     writer.text.append(contentsOf: json.bytes)
   }
 
-  private mutating func appendJSON(_ draft: PaymentDraft) {
+  private mutating func appendJSON(_ payment: PaymentView, _ records: borrowing RawSpan) {
     json.key("transaction_id")
-    json.string(utf8: draft.id.bytes)
+    identifier.removeAll(keepingCapacity: true)
+    payment.appendID(records, to: &identifier)
+    json.string(utf8: identifier)
     json.key("sender")
-    json.string(utf8: draft.sender)
+    appendString(payment.sender, of: records)
     json.key("receiver")
-    json.string(utf8: draft.receiver)
+    appendString(payment.receiver, of: records)
     json.key("amount")
-    json.decimal(Int128(draft.amountMinorUnits), decimals: draft.currency.exponent)
+    json.decimal(Int128(payment.amountMinorUnits), decimals: payment.currency.exponent)
     json.key("currency")
-    json.string(draft.currency.code)
-    if let reference = draft.reference {
+    identifier.removeAll(keepingCapacity: true)
+    payment.currency.appendCode(to: &identifier)
+    json.string(utf8: identifier)
+    if !payment.reference.isEmpty {
       json.key("reference")
-      json.string(utf8: reference)
+      appendString(payment.reference, of: records)
     }
+  }
+
+  private mutating func appendString(_ range: Range<Int>, of records: borrowing RawSpan) {
+    identifier.removeAll(keepingCapacity: true)
+    records.extracting(range).withUnsafeBytes { identifier.append(contentsOf: $0) }
+    json.string(utf8: identifier)
   }
 
   // MARK: - End
@@ -252,9 +267,9 @@ extension Stamp {
     json.key("epoch")
     json.integer(reading.epoch)
     json.key("status")
-    json.string("\(reading.status)")
+    json.string(reading.status.name)
     json.key("reference")
-    json.string("\(reading.reference)")
+    json.string(reading.reference.name)
     json.endObject()
   }
 }

@@ -34,9 +34,15 @@ struct SharedOptions: ParsableArguments {
   @Option(help: "Form of the output: table or json.")
   var format = ReportFormat.table
 
-  /// Opens the nodes' logs, and says on the error output what people should know of them.
-  func open() throws -> AgreedLog<PosixFileSystem> {
-    try run { () throws(AuditError) in try AgreedLog(directories, in: PosixFileSystem()) }
+  /// Opens the nodes' logs.
+  ///
+  /// `showsProgress` is false where the report itself is written on the way.
+  func open(showsProgress: Bool = true) throws -> AgreedLog<PosixFileSystem> {
+    let log = try run { () throws(AuditError) in
+      try AgreedLog(directories, in: PosixFileSystem())
+    }
+    if showsProgress { log.meter = Terminal.meter() }
+    return log
   }
 }
 
@@ -57,5 +63,6 @@ func run<T>(_ body: () throws(AuditError) -> T) throws -> T {
 
 /// Says what an opened log has noted, once.
 func tellNotes(_ log: AgreedLog<PosixFileSystem>) {
+  Terminal.clearProgress()
   for note in log.notes { Terminal.complain("note: \(note)") }
 }

@@ -7,6 +7,7 @@ enum Terminal {
   static func writer() -> ReportWriter {
     signal(SIGPIPE, SIG_IGN)
     return ReportWriter { (bytes: [UInt8]) throws(OutputError) in
+      clearProgress()
       try write(bytes, to: STDOUT_FILENO)
     }
   }
@@ -18,7 +19,7 @@ enum Terminal {
 
   /// A meter that shows how many bytes are read, on a terminal only.
   static func meter() -> ProgressMeter {
-    guard isatty(STDERR_FILENO) == 1 else { return ProgressMeter() }
+    guard isShown else { return ProgressMeter() }
     let clock = ContinuousClock()
     var shown = clock.now
     return ProgressMeter { done in
@@ -30,8 +31,10 @@ enum Terminal {
 
   /// Removes what a meter has shown.
   static func clearProgress() {
-    if isatty(STDERR_FILENO) == 1 { try? write(Array("\r\u{1b}[K".utf8), to: STDERR_FILENO) }
+    if isShown { try? write(Array("\r\u{1b}[K".utf8), to: STDERR_FILENO) }
   }
+
+  private static let isShown = isatty(STDERR_FILENO) == 1
 
   private static func write(_ bytes: [UInt8], to descriptor: Int32) throws(OutputError) {
     var start = 0

@@ -70,7 +70,7 @@ struct TimelineCommand: ParsableCommand {
     options.windowNanoseconds = Int64(window * 1e9)
     options.showsAll = all
     options.showsUncommitted = !committedOnly
-    let log = try shared.open()
+    let log = try shared.open(showsProgress: false)
     defer { tellNotes(log) }
     _ = try syncpay_audit.run { () throws(AuditError) in
       try log.writeTimeline(options, to: Terminal.writer())

@@ -3,7 +3,8 @@ import Testing
 import Timeline
 
 /// The definition, pair by pair.
-private func bruteForce(_ times: [Int64], reference: [Int64]) -> (pairs: UInt64, affected: Set<Int>) {
+private func bruteForce(_ times: [Int64], reference: [Int64]) -> (pairs: UInt64, affected: Set<Int>)
+{
   var pairs: UInt64 = 0
   var affected: Set<Int> = []
   for first in times.indices {

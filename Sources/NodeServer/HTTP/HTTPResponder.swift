@@ -35,11 +35,6 @@ struct HTTPResponder<Gateway: NodeGateway>: Sendable {
         }
         answer = try await pay(&body)
       }
-    case .success(let route) where route.mayBeLong:
-      // Off the event loop: a page is milliseconds of work, and other connections share the loop.
-      answer = await withTaskExecutorPreference(globalConcurrentExecutor) {
-        await answerer.read(route)
-      }
     case .success(let route): answer = await answerer.read(route)
     }
     if facts.hasLongBody(limit: bodyByteCountMax) { answer.closes = true }
@@ -158,16 +153,6 @@ private struct RequestFacts {
     guard contentLength ?? 0 <= limit else { return .bodyTooLarge(limit: limit) }
     guard let contentType else { return .contentTypeMissing }
     return MediaTypeText.isJSON(contentType) ? nil : .contentTypeWrong(contentType)
-  }
-}
-
-extension Route {
-  /// Whether answering it is more than a glance.
-  fileprivate var mayBeLong: Bool {
-    switch self {
-    case .transactions, .ledger: true
-    case .pay, .transaction, .health, .status, .ping, .live, .ready: false
-    }
   }
 }
 

@@ -24,17 +24,13 @@ package func makeHTTPServer<Gateway: NodeGateway>(
   let responder = HTTPResponder(
     answerer: Answerer(gateway: gateway), bodyByteCountMax: configuration.bodyByteCountMax,
     dates: DateCache(), wallNanoseconds: wallNanoseconds)
-  let builder = HTTPServerBuilder { respond in
-    LoopBoundHTTP1Channel(
-      base: HTTP1Channel(responder: respond, configuration: configuration.channel))
-  }
   let connectionsMax = configuration.connectionsMaxWithinDescriptors(descriptorLimit())
   if connectionsMax < configuration.connectionsMax {
     logger.warning(
       "fewer HTTP connections than configured: the limit of open files is low",
       metadata: ["connections_max": "\(connectionsMax)"])
   }
-  let server = try builder.buildServer(
+  let server = try HTTPServerBuilder.http1(configuration: configuration.channel).buildServer(
     configuration: ServerConfiguration(
       address: .hostname(configuration.host, port: configuration.port),
       backlog: configuration.backlog,

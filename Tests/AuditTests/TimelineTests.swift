@@ -1,0 +1,141 @@
+import Audit
+import Bytes
+import HostFiles
+import HybridTime
+import JSONText
+import SegmentLog
+import Testing
+
+/// The sequences that a JSON timeline shows, in its order.
+private func sequences(_ cluster: TestCluster, _ change: (inout TimelineOptions) -> Void) throws
+  -> (sequences: [UInt64], summary: TimelineSummary)
+{
+  var options = TimelineOptions()
+  options.format = .json
+  change(&options)
+  let transcript = Transcript()
+  let summary = try openLog(cluster.all).writeTimeline(options, to: transcript.writer)
+  let found = transcript.lines.map { line in
+    UInt64(line.dropFirst(#"{"sequence":"#.count).prefix { $0.isNumber }) ?? 0
+  }
+  return (found, summary)
+}
+
+private func stamps(_ cluster: TestCluster) -> [Stamp] {
+  // The fixture stamps with the clock of the node that a batch's records name.
+  cluster.batches.flatMap { batch in
+    var stamps: [Stamp] = []
+    forEachStamp(batch) { stamps.append($0) }
+    return stamps
+  }
+}
+
+@Test(arguments: 0..<10 as Range<UInt64>)
+func `the timeline is a sort of the log by the order asked for`(seed: UInt64) throws {
+  var cluster = TestCluster(clocks: TestCluster.plainClocks, seed: seed)
+  try cluster.build(batchCount: 40, eventsPerBatch: 5)
+  try cluster.writeAll()
+  let stamps = stamps(cluster)
+  for order in TimelineOrder.allCases {
+    let expected = stamps.indices.sorted { left, right in
+      let key = { (place: Int) -> (Int64, HybridTimestamp, NodeID, Int) in
+        let stamp = stamps[place]
+        let time =
+          switch order {
+          case .corrected: stamp.correctedNanoseconds
+          case .hlc: stamp.hybrid.wallNanoseconds
+          case .raw: stamp.reading.rawNanoseconds
+          case .log: Int64(place)
+          }
+        return (time, stamp.hybrid, stamp.node, place)
+      }
+      return key(left) < key(right)
+    }.map { UInt64($0 + 1) }
+    let (found, summary) = try sequences(cluster) { $0.order = order }
+    #expect(found == expected, "seed \(seed), \(order)")
+    #expect(summary.lateCount == 0 && summary.shownCount == 200, "seed \(seed), \(order)")
+    #expect(summary.uncommittedCount == 5, "seed \(seed), \(order)")
+  }
+}
+
+@Test func `a window too small shows every event and marks the late ones`() throws {
+  var clocks = TestCluster.plainClocks
+  // Two seconds behind, and the node does not know it.
+  clocks[2] = TestClock(offset: -2_000_000_000, correction: 0)
+  var cluster = TestCluster(clocks: clocks)
+  try cluster.build(batchCount: 100, eventsPerBatch: 5)
+  try cluster.writeAll()
+  let (found, summary) = try sequences(cluster) { $0.windowNanoseconds = 100_000_000 }
+  #expect(found.sorted() == Array(1...500))
+  #expect(summary.lateCount > 0)
+  let (_, wide) = try sequences(cluster) { $0.windowNanoseconds = 3_000_000_000 }
+  #expect(wide.lateCount == 0)
+}
+
+@Test func `filters leave what they say`() throws {
+  var cluster = TestCluster(clocks: TestCluster.plainClocks)
+  try cluster.build(batchCount: 20, eventsPerBatch: 5)
+  try cluster.writeAll()
+  let stamps = stamps(cluster)
+  let middle = stamps[50].correctedNanoseconds
+  let (after, _) = try sequences(cluster) { $0.from = middle }
+  let (before, _) = try sequences(cluster) { $0.to = middle }
+  #expect((after + before).sorted() == Array(1...100) && after.contains(51))
+  let (second, _) = try sequences(cluster) { $0.node = NodeID(2) }
+  #expect(
+    second.sorted() == stamps.indices.filter { stamps[$0].node == NodeID(2) }.map { UInt64($0 + 1) }
+  )
+  let (account, _) = try sequences(cluster) { $0.account = Array("account 3".utf8) }
+  let expected = cluster.payments.indices.filter {
+    cluster.payments[$0].sender == "account 3" || cluster.payments[$0].receiver == "account 3"
+  }
+  #expect(account.sorted() == expected.map { UInt64($0 + 1) } && !account.isEmpty)
+  let (limited, _) = try sequences(cluster) { $0.limit = 7 }
+  #expect(try limited == Array(sequences(cluster) { _ in }.sequences.prefix(7)))
+}
+
+@Test func `the table shows amounts, names and a closing line`() throws {
+  var cluster = TestCluster(clocks: TestCluster.plainClocks)
+  try cluster.build(batchCount: 3, eventsPerBatch: 2)
+  try cluster.writeAll()
+  let transcript = Transcript()
+  _ = try openLog(cluster.all).writeTimeline(TimelineOptions(), to: transcript.writer)
+  #expect(transcript.lines.count == 8)
+  let first = cluster.payments[0]
+  #expect(transcript.text.contains("\(first.sender) → \(first.receiver)"))
+  #expect(transcript.lines.last?.hasPrefix("6 events, ") == true)
+}
+
+@Test func `a batch damaged at one node is read from another`() throws {
+  var cluster = TestCluster(clocks: TestCluster.plainClocks)
+  try cluster.build(batchCount: 20, eventsPerBatch: 5)
+  try cluster.writeAll()
+  let whole = try sequences(cluster) { _ in }.sequences
+  let places = (1...3).map { cluster.segment($0, first: 9) }
+  let offset = 96 + 212 + 20
+  try setByte(places[0], offset, try fileBytes(places[0])[offset] ^ 1)
+  try setByte(places[2], offset, try fileBytes(places[2])[offset] ^ 1)
+  #expect(try sequences(cluster) { _ in }.sequences == whole)
+  try setByte(places[1], offset, try fileBytes(places[1])[offset] ^ 1)
+  #expect(throws: AuditError.self) { try sequences(cluster) { _ in } }
+}
+
+@Test(
+  arguments: [
+    ("2026-01-02T03:04:05Z", 1_767_323_045_000_000_000),
+    ("2026-01-02T05:04:05.25+02:00", 1_767_323_045_250_000_000),
+    ("2026-01-02", 1_767_312_000_000_000_000), ("1727123456.789", 1_727_123_456_789_000_000),
+    ("1969-12-31T23:59:59.999999999Z", -1), ("2024-02-29T00:00:00Z", 1_709_164_800_000_000_000),
+  ] as [(String, Int64)])
+func `times are read`(text: String, nanoseconds: Int64) {
+  #expect(TimeText.nanoseconds(text) == nanoseconds)
+  #expect(TimeText.nanoseconds(TimeText.text(nanoseconds: nanoseconds, decimals: 9)) == nanoseconds)
+}
+
+@Test(arguments: [
+  "", "yesterday", "2026-13-01", "2026-02-30", "2025-02-29", "2026-01-02T25:00:00Z",
+  "2026-01-02T03:04:05", "12x", "-", "9999999999999999999", "2026-01-02T03:04:05Z ",
+])
+func `what is no time is refused`(text: String) {
+  #expect(TimeText.nanoseconds(text) == nil)
+}

@@ -1,0 +1,144 @@
+import Bytes
+import HybridTime
+import Ledger
+import Raft
+import SegmentLog
+import Testing
+
+@testable import Replica
+
+@Suite struct ReplicaTests {
+  @Test func `a payment at any node is applied once on every node and answered where it came in`() {
+    let cluster = SimulatedReplicas(count: 3, seed: 1)
+    #expect(cluster.runUntilLed() != nil)
+    var tokens: [UInt64] = []
+    for (number, id) in cluster.ids.enumerated() {
+      tokens.append(cluster.submit(draft(UInt64(number)), at: id))
+    }
+    cluster.run(ticks: 30)
+    for token in tokens {
+      guard case .applied = cluster.settled[token] else {
+        Issue.record("not applied: \(String(describing: cluster.settled[token]))")
+        continue
+      }
+    }
+    for id in cluster.ids {
+      #expect(cluster.applied(id) == 3)
+      #expect(cluster.digest(id) == cluster.digest(cluster.ids[0]))
+    }
+  }
+
+  @Test func `six identical retries are recorded once and answered alike`() {
+    let cluster = SimulatedReplicas(count: 3, seed: 2)
+    #expect(cluster.runUntilLed() != nil)
+    var tokens: [UInt64] = []
+    for round in 0..<6 {
+      tokens.append(cluster.submit(draft(9), at: cluster.ids[round % 3]))
+      if round == 3 { cluster.run(ticks: 30) }
+    }
+    cluster.run(ticks: 30)
+    var sequences: Set<UInt64> = []
+    for token in tokens {
+      switch cluster.settled[token] {
+      case .applied(let sequence, _, _): sequences.insert(sequence.rawValue)
+      case .duplicate(let sequence): sequences.insert(sequence.rawValue)
+      case .rejected, .refused, nil: Issue.record("a retry was not answered as paid")
+      }
+    }
+    #expect(sequences.count == 1)
+    #expect(cluster.applied(cluster.ids[1]) == 1)
+  }
+
+  @Test func `the same id with other contents is refused while pending and after`() {
+    let cluster = SimulatedReplicas(count: 3, seed: 3)
+    #expect(cluster.runUntilLed() != nil)
+    let first = cluster.submit(draft(1, cents: 100), at: cluster.ids[0])
+    let pending = cluster.submit(draft(1, cents: 101), at: cluster.ids[0])
+    cluster.run(ticks: 30)
+    let after = cluster.submit(draft(1, cents: 102), at: cluster.ids[1])
+    cluster.run(ticks: 30)
+    guard case .applied = cluster.settled[first], case .refused(.idReused) = cluster.settled[pending],
+      case .refused(.idReused) = cluster.settled[after]
+    else {
+      Issue.record("\(cluster.settled)")
+      return
+    }
+  }
+
+  @Test func `without a majority a payment is refused within a bounded time`() {
+    let cluster = SimulatedReplicas(count: 3, seed: 4)
+    let leader = cluster.runUntilLed()!
+    cluster.isolate(leader)
+    let token = cluster.submit(draft(1), at: leader)
+    cluster.run(ticks: cluster.configuration(leader).answerTicksMax + 10)
+    guard case .refused(let reason) = cluster.settled[token] else {
+      Issue.record("it hangs")
+      return
+    }
+    #expect(reason == .inDoubt || reason == .noLeader)
+    #expect(cluster.boxes[leader]!.replica.raft.role != .leader, "a cut-off leader steps down")
+    let late = cluster.submit(draft(2), at: leader)
+    guard case .refused(.noLeader) = cluster.settled[late] else {
+      Issue.record("once it knows, it refuses at once")
+      return
+    }
+  }
+
+  @Test func `a payment in flight when the leader dies is a pause to its client, not an error`() {
+    let cluster = SimulatedReplicas(count: 3, seed: 5)
+    let leader = cluster.runUntilLed()!
+    let survivor = cluster.ids.first { $0 != leader }!
+    let token = cluster.submit(draft(1), at: survivor)
+    cluster.crash(leader)
+    cluster.run(ticks: 300)
+    guard case .applied = cluster.settled[token] else {
+      Issue.record("\(String(describing: cluster.settled[token]))")
+      return
+    }
+  }
+
+  @Test func `segments begin where the leader says and are sealed alike on all nodes`() {
+    let cluster = SimulatedReplicas(count: 3, seed: 6) { $0.segmentByteCountMax = 2000 }
+    #expect(cluster.runUntilLed() != nil)
+    for number in 0..<40 {
+      cluster.submit(draft(UInt64(number)), at: cluster.ids[number % 3])
+      cluster.run(ticks: 3)
+    }
+    cluster.run(ticks: 50)
+    let seals = cluster.disks[cluster.ids[0]]!.seals
+    #expect(seals.count > 2)
+    for id in cluster.ids { #expect(cluster.disks[id]!.seals == seals) }
+    for (earlier, later) in zip(seals, seals.dropFirst()) {
+      #expect(earlier.ledgerAfter == later.ledgerBefore)
+      #expect(earlier.segment < later.segment)
+    }
+  }
+
+  @Test func `a hybrid time too far ahead is refused by the leader and its client is told`() {
+    let cluster = SimulatedReplicas(count: 3, seed: 7)
+    let leader = cluster.runUntilLed()!
+    let fast = cluster.ids.first { $0 != leader }!
+    cluster.clockErrors[fast] = 2_000_000_000
+    let token = cluster.submit(draft(1), at: fast)
+    cluster.run(ticks: 50)
+    guard case .refused(.clockAhead) = cluster.settled[token] else {
+      Issue.record("\(String(describing: cluster.settled[token]))")
+      return
+    }
+    #expect(cluster.applied(leader) == 0)
+  }
+
+  @Test func `a draining node takes no payments and hands leadership over`() {
+    let cluster = SimulatedReplicas(count: 3, seed: 8)
+    let leader = cluster.runUntilLed()!
+    cluster.feed(.drain, to: leader)
+    let token = cluster.submit(draft(1), at: leader)
+    guard case .refused(.stopping) = cluster.settled[token] else {
+      Issue.record("\(String(describing: cluster.settled[token]))")
+      return
+    }
+    cluster.run(ticks: 20)
+    #expect(cluster.leader != nil)
+    #expect(cluster.leader != leader)
+  }
+}
