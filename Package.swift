@@ -108,5 +108,29 @@ let package = Package(
         arguments, histogram,
         nioCore, nioPosix, nioHTTP1,
       ]),
+    tests("BytesTests", ["Bytes"]),
+    tests("HybridTimeTests", ["Bytes", "HybridTime"]),
+    tests("JSONTextTests", ["Bytes", "JSONText"]),
+    tests("ClockSyncTests", ["Bytes", "HybridTime", "ClockSync"]),
+    tests("RaftTests", ["Bytes", "Raft"]),
+    tests("LedgerTests", ["Bytes", "HybridTime", "Ledger"]),
+    tests("SegmentLogTests", ["Bytes", "HybridTime", "SegmentLog", "HostFiles"]),
+    tests("TimelineTests", ["Bytes", "HybridTime", "Timeline"]),
+    tests(
+      "ReplicaTests",
+      ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica"]),
+    tests(
+      "AuditTests",
+      [
+        "Bytes", "JSONText", "HybridTime", "Ledger", "SegmentLog", "HostFiles", "Timeline",
+        "Audit",
+      ]),
+    tests(
+      "NodeServerTests",
+      [
+        "Bytes", "JSONText", "HybridTime", "Ledger", "SegmentLog", "NodeServer", nioCore, nioPosix,
+        lifecycle, logging,
+      ]),
+    tests("syncpayCommandTests", ["syncpay", arguments]),
   ]
 )

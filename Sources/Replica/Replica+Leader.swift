@@ -34,13 +34,35 @@ extension Replica {
         refuse(parsed, reason: .clockAhead, to: peer, detail: "\(error)", into: &effects)
         return
       }
+      // A sender that repeats does not know what is in flight here: what is, is not logged twice.
+      let inFlight = events.mayRepeat ? idsInFlight() : []
       for record in parsed.records {
-        if events.mayRepeat, let id = record.id, state.ledger.lookup(id) != .unknown { continue }
+        if events.mayRepeat, let id = record.id,
+          inFlight.contains(id) || state.ledger.lookup(id) != .unknown
+        {
+          continue
+        }
         append(events.records[record.range], stamp: record.stamp)
       }
     } catch {
       effects.append(.note(.peerRefused(peer, reason: "malformed events: \(error)")))
     }
+  }
+
+  /// The ids in open batches and in batches that are not applied. Work grows with those alone.
+  private func idsInFlight() -> Set<TransactionID> {
+    var ids: Set<TransactionID> = []
+    func insert(_ bytes: [UInt8], _ count: Int) {
+      guard let parsed = try? ForwardedRecords(records: bytes, count: count) else { return }
+      for record in parsed.records { if let id = record.id { ids.insert(id) } }
+    }
+    for batch in openBatches { insert(batch.records, batch.count) }
+    var index = state.last.index.next
+    while let batch = entries[index] {
+      insert(batch.records, batch.header.count)
+      index = index.next
+    }
+    return ids
   }
 
   private func refuse(

@@ -118,12 +118,12 @@ extension SegmentStore {
         try fileSystem.syncDirectory(directory)
       }
       segments.removeLast()
+      (isFileDirty, isDirectoryDirty) = (false, false)
     }
-    (isFileDirty, isDirectoryDirty) = (false, false)
     termRuns.removeAll { $0.firstIndex >= index }
     guard let kept, let last = segments.indices.last else { return }
     segments[last].summary = kept
-    file = nil
+    (file, isFileDirty) = (nil, false)
     guard segments[last].seal == nil else { return }
     let path = path(kept.id)
     file = try files { () throws(FileError) in

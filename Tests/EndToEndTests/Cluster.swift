@@ -305,7 +305,7 @@ func freePorts(_ count: Int) throws -> [Int] {
   defer { for descriptor in sockets { close(descriptor) } }
   for _ in 0..<1000 where ports.count < count {
     let port = Int.random(in: 11_000..<32_000)
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let descriptor = streamSocket()
     sockets.append(descriptor)
     var address = loopback(port)
     let result = withUnsafePointer(to: &address) {

@@ -32,7 +32,7 @@ final class HTTPConnection {
   private var unread: [UInt8] = []
 
   init(port: Int, timeoutMilliseconds: Int = 8000) throws(ConnectionProblem) {
-    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    descriptor = streamSocket()
     guard descriptor >= 0 else { throw .cannotConnect(errno) }
     setTimeout(timeoutMilliseconds)
     var one: Int32 = 1
@@ -62,7 +62,7 @@ final class HTTPConnection {
       let count = bytes.withUnsafeBytes {
         Glibc.send(
           descriptor, $0.baseAddress.map { $0 + start }, $0.count - start,
-          Int32(MSG_NOSIGNAL.rawValue))
+          Int32(MSG_NOSIGNAL))
       }
       if count > 0 {
         start += count
@@ -157,6 +157,11 @@ final class HTTPConnection {
         ? .closedInsideAnswer(String(decoding: unread, as: UTF8.self)) : .reset
     }
   }
+}
+
+/// A TCP socket that child processes do not inherit.
+func streamSocket() -> Int32 {
+  socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
 }
 
 /// An address on this host.

@@ -51,7 +51,7 @@ final class RawConnection {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
       let sent = bytes.withUnsafeBytes {
-        Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue))
+        Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
       }
       guard sent > 0 else { return }
       bytes = bytes.dropFirst(sent)
@@ -89,7 +89,7 @@ final class RawConnection {
   /// Whether the other side has ended the connection already.
   var isClosed: Bool {
     var byte: UInt8 = 0
-    let flags = Int32(MSG_DONTWAIT.rawValue | MSG_PEEK.rawValue)
+    let flags = Int32(MSG_DONTWAIT) | Int32(MSG_PEEK)
     let count = recv(descriptor, &byte, 1, flags)
     return count == 0 || (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK)
   }

@@ -142,3 +142,26 @@ import Testing
     #expect(cluster.leader != leader)
   }
 }
+
+@Suite struct RepeatedForwardTests {
+  @Test func `what is in flight at the leader is not logged again when its sender repeats it`() {
+    let cluster = SimulatedReplicas(count: 3, seed: 11) { $0.resendTicks = 3 }
+    let leader = cluster.runUntilLed()!
+    let sender = cluster.ids.first { $0 != leader }!
+    let other = cluster.ids.first { $0 != leader && $0 != sender }!
+    // The leader cannot commit while its answers are lost, and the sender repeats every 3 ticks.
+    cluster.severed = [[sender, other], [other, sender], [other, leader]]
+    cluster.severed.insert([leader, sender])
+    let tokens = (1...5).map { cluster.submit(draft(UInt64($0)), at: sender) }
+    cluster.run(ticks: 15)
+    cluster.severed = []
+    cluster.run(ticks: 400)
+    for token in tokens {
+      guard case .applied = cluster.settled[token] else {
+        Issue.record("\(String(describing: cluster.settled[token]))")
+        continue
+      }
+    }
+    #expect(cluster.boxes[leader]!.replica.state.ledger.counts.duplicates == 0)
+  }
+}

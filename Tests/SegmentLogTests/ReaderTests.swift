@@ -64,6 +64,7 @@ private final class Flag: Sendable {
               #expect(earlier.header.hash == later.header.previousHash)
             }
             count = batches.count
+            await Task.yield()
           }
           return count
         }

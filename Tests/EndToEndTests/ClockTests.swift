@@ -1,0 +1,170 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+  /// "Honest time": what a wrong system clock does, and what it does not.
+  @Suite struct Clocks {
+    @Test func `a clock two seconds ahead is reported within its bound and put right`()
+      async throws
+    {
+      try await withCluster(perNode: [3: ["time.test_raw_offset_milliseconds": 2000]]) {
+        try requireSkewFound($0, ahead: 3, by: 2_000_000_000)
+      }
+    }
+
+    /// libfaketime moves the clock beneath the process, so that no test hook is believed.
+    @Test(.enabled(if: Self.fakeTime != nil, "libfaketime is not installed"))
+    func `a clock that libfaketime puts two seconds ahead is reported within its bound`()
+      async throws
+    {
+      let library = try #require(Self.fakeTime)
+      try await withCluster(isStarted: false) { cluster in
+        cluster.nodes[2].setEnvironment([
+          "LD_PRELOAD": library, "FAKETIME": "+2s", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+          "DONT_FAKE_MONOTONIC": "1",
+        ])
+        try cluster.start()
+        try requireSkewFound(cluster, ahead: 3, by: 2_000_000_000)
+      }
+    }
+
+    // The original's nodes each averaged the others, and so converged to a spread.
+    @Test func `clocks agree on one time instead of converging to a spread`() async throws {
+      try await SharedCluster.use { cluster in
+        try requireSynchronized(cluster)
+        for _ in 0..<5 {
+          let views = try cluster.nodes.map { try ClockView($0) }
+          for (place, first) in views.enumerated() {
+            for second in views[(place + 1)...] {
+              // Both were read within their windows on this host's own clock.
+              let difference = first.corrected - second.corrected
+              let earliest = first.asked - second.answered
+              let latest = first.answered - second.asked
+              let bound = first.bound + second.bound
+              try #require(
+                difference >= earliest - bound && difference <= latest + bound,
+                "\(first) and \(second) do not agree")
+            }
+          }
+          let bounds = views.map(\.bound)
+          try #require(bounds.allSatisfy { $0 > 0 && $0 < 200_000_000 }, "\(bounds)")
+        }
+      }
+    }
+
+    @Test func `a stamp tells raw clock, correction and bound, and they add up`() async throws {
+      try await SharedCluster.use { cluster in
+        try requireSynchronized(cluster)
+        for node in cluster.nodes {
+          let reply = try node.post(Order.random("stamp\(node.number)", 1).body)
+          let stamp = reply.json["event", "stamp"]
+          let number = { (key: String) in try #require(stamp[key].string.flatMap { Int64($0) }) }
+          let raw = try number("raw")
+          let correction = try number("correction")
+          try #require(try number("corrected") == raw + correction)
+          try #require(try number("bound") > 0)
+          try #require(stamp["node"].string == node.name)
+          try #require(stamp["status"].string == "synchronized")
+          try #require(stamp["hlc", "logical"].integer != nil)
+          try #require(stamp["epoch"].integer != nil)
+        }
+      }
+    }
+
+    static let fakeTime: String? = [
+      "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+      "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+    ].first { FileManager.default.fileExists(atPath: $0) }
+  }
+}
+
+/// A node's corrected time, and between which moments of this host's own clock it was read.
+private struct ClockView: CustomStringConvertible {
+  let name: String
+  let corrected: Int64
+  let bound: Int64
+  let asked: Int64
+  let answered: Int64
+
+  init(_ node: TestNode) throws {
+    name = node.name
+    asked = hostNanoseconds()
+    let clock = try node.get("/status").json["clock"]
+    answered = hostNanoseconds()
+    corrected = try #require(clock["corrected"].string.flatMap { Int64($0) })
+    bound = Int64(try #require(clock["bound"].double) * 1e9)
+  }
+
+  var description: String { "\(name) \(corrected) ± \(bound), asked \(asked) to \(answered)" }
+}
+
+/// This host's monotonic clock.
+private func hostNanoseconds() -> Int64 {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+}
+
+private func requireSynchronized(_ cluster: Cluster) throws {
+  try eventually("all clocks are synchronized", seconds: 30) {
+    cluster.nodes.allSatisfy {
+      $0.status()?["clock", "status"].string == "synchronized"
+    }
+  }
+}
+
+/// Pays one payment after the other over all nodes, so that their true order is known, and requires
+/// that the audit finds how far the clock is ahead, and that corrected time orders better than raw.
+private func requireSkewFound(
+  _ cluster: Cluster, ahead number: Int, by nanoseconds: Int
+) throws {
+  try requireSynchronized(cluster)
+  let payer = PaymentClient(cluster.nodes)
+  var ids: [String] = []
+  for round in 0..<90 {
+    let order = Order.random("skew", round)
+    try #require(payer.pay(order, first: round) == .acknowledged)
+    ids.append(order.id)
+  }
+  try cluster.waitForAgreement()
+  let directories = try cluster.copies()
+  let skew = try run("syncpay-audit", ["skew", "--format", "json"] + directories)
+  try #require(skew.status == 0, "\(skew)")
+  let nodes = skew.json["nodes"].array
+  func value(_ node: Int, _ key: String) throws -> Int {
+    let found = try #require(nodes.first { $0["node"].integer == node })
+    return try #require(found[key, "median"].integer)
+  }
+  for other in 1...3 where other != number {
+    let apart = try value(number, "offset_ns") - value(other, "offset_ns")
+    let bound = try value(number, "bound_ns") + value(other, "bound_ns")
+    try #require(abs(apart - nanoseconds) <= bound, "\(apart) ± \(bound)\n\(skew)")
+    try #require(bound < 500_000_000, "a bound of \(bound) ns tells nothing")
+  }
+  let raw = try #require(skew.json["raw_against_log", "inverted_pairs"].integer)
+  let corrected = try #require(skew.json["corrected_against_log", "inverted_pairs"].integer)
+  try #require(raw > 0)
+  try #require(corrected < raw)
+  let byCorrected = try inversions(directories, order: "corrected", truth: ids)
+  let byRaw = try inversions(directories, order: "raw", truth: ids)
+  try #require(byCorrected < byRaw, "\(byCorrected) by corrected time, \(byRaw) by raw")
+}
+
+/// How many pairs a timeline puts the other way round than they were paid.
+private func inversions(
+  _ directories: [String], order: String, truth ids: [String]
+) throws -> Int {
+  let result = try run(
+    "syncpay-audit", ["timeline", "--format", "json", "--order", order] + directories)
+  try #require(result.status == 0, "\(result)")
+  let places = Dictionary(uniqueKeysWithValues: ids.enumerated().map { ($1, $0) })
+  let shown = try result.lines.compactMap { line in
+    try JSON(String(line))["transaction_id"].string.flatMap { places[$0] }
+  }
+  try #require(shown.count == ids.count, "the timeline lacks payments")
+  var count = 0
+  for (place, first) in shown.enumerated() {
+    for second in shown[(place + 1)...] where second < first { count += 1 }
+  }
+  return count
+}

@@ -1,0 +1,141 @@
+import Foundation
+import Glibc
+import Testing
+
+extension EndToEnd {
+  /// A node that was away comes back, whatever its disk holds.
+  @Suite struct Rejoin {
+    // The original's restarted node never caught up.
+    @Test func `a restarted follower that missed thousands of payments catches up`()
+      async throws
+    {
+      try await withCluster { cluster in
+        let leader = try cluster.waitForLeader()
+        let away = try follower(of: leader, in: cluster)
+        away.kill()
+        let others = cluster.nodes.filter { $0.number != away.number }
+        let record = try await load(
+          cluster, label: "missed", total: 3000, clients: 64, over: others)
+        try #require(record.others.isEmpty, "\(record.others.prefix(3))")
+        try cluster.restart(away)
+        try cluster.waitForAgreement()
+        try requireOnceEverywhere(record, cluster)
+        try requireIdenticalSealedSegments(cluster, atLeast: 3)
+      }
+    }
+
+    // HAZARD: a wiped node has forgotten its vote; that it may vote at once is later work.
+    @Test func `a follower whose data directory is gone is rebuilt from the leader`()
+      async throws
+    {
+      try await withCluster { cluster in
+        let leader = try cluster.waitForLeader()
+        let record = try await load(cluster, label: "wiped", total: 600, clients: 30)
+        let away = try follower(of: leader, in: cluster)
+        away.kill()
+        try FileManager.default.removeItem(atPath: away.data)
+        try cluster.restart(away)
+        try cluster.waitForAgreement()
+        try requireOnceEverywhere(record, cluster)
+        try requireIdenticalSealedSegments(cluster, atLeast: 1)
+      }
+    }
+
+    @Test func `a torn end of the log is cut, fetched again and agreed on`() async throws {
+      try await withCluster { cluster in
+        let leader = try cluster.waitForLeader()
+        let record = try await load(cluster, label: "torn", total: 200, clients: 10)
+        let hurt = try follower(of: leader, in: cluster)
+        // A write that a crash left half done: the beginning of a batch's frame, then garbage.
+        hurt.kill()
+        try changeLastSegment(of: hurt) { bytes in
+          bytes += bytes.suffix(64).map { $0 ^ 0x5a }
+          bytes += (0..<333).map { UInt8(truncatingIfNeeded: $0 &* 41) }
+        }
+        try cluster.restart(hurt)
+        try cluster.waitForAgreement()
+        try #require(hurt.logText.contains("torn bytes"))
+        try requireOnceEverywhere(record, cluster)
+      }
+    }
+
+    @Test func `a last batch that never reached the disk whole is fetched again`() async throws {
+      // No clock report after the last payment, so that its batch is not known to be committed on
+      // disk: only such a batch can be torn.
+      try await withCluster(["time.report_seconds": 3600]) { cluster in
+        let leader = try cluster.waitForLeader()
+        let record = try await load(cluster, label: "cut", total: 50, clients: 5)
+        let hurt = try follower(of: leader, in: cluster)
+        hurt.kill()
+        try changeLastSegment(of: hurt) { $0.removeLast(37) }
+        try hurt.start()
+        try eventually("the node is back, or says why not") {
+          !hurt.isRunning || (try? hurt.get("/readyz").status) == 200
+        }
+        if hurt.isRunning {
+          try cluster.waitForAgreement()
+          try requireOnceEverywhere(record, cluster)
+        } else {
+          // The batch was known to be durable: to forget it could lose a payment.
+          try #require(try hurt.wait() == 1)
+          try #require(hurt.logText.contains("cannot be opened"), "\(hurt.logText)")
+        }
+      }
+    }
+
+    @Test func `a flipped byte in a sealed segment is named and never served`() async throws {
+      try await withCluster { cluster in
+        let leader = try cluster.waitForLeader()
+        let record = try await load(cluster, label: "flip", total: 800, clients: 40)
+        let hurt = try follower(of: leader, in: cluster)
+        hurt.kill()
+        let segment = try #require(try hurt.sealedSegments().first)
+        let path = hurt.data + "/log/" + segment
+        var bytes = hurt.segmentBytes(segment)
+        let offset = bytes.count / 2
+        bytes[offset] ^= 0x10
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        try hurt.start()
+        try #require(try hurt.wait() == 1)
+        try #require(hurt.logText.contains(segment), "\(hurt.logText)")
+        let verified = try run(
+          "syncpay-audit", ["verify", "--format", "json"] + cluster.nodes.map(\.data))
+        try #require(verified.status == 1, "\(verified)")
+        let faults = verified.json["nodes"].array.map { $0["log", "fault"] }
+        let fault = faults[hurt.number - 1]
+        try #require(fault["file"].string?.hasSuffix(segment) == true, "\(verified)")
+        // The fault is placed at the batch that holds the byte.
+        let at = try #require(fault["offset"].integer)
+        try #require(at <= offset && offset < at + (1 << 20), "\(at) for \(offset)")
+        try #require(fault["index"].integer ?? 0 > 0)
+        for (number, fault) in faults.enumerated() where number != hurt.number - 1 {
+          try #require(fault == .null)
+        }
+        try requireOnceEverywhere(record, cluster)
+      }
+    }
+
+    @Test func `a second process on a data directory is refused`() async throws {
+      try await withCluster(nodes: 1) { cluster in
+        let node = cluster.nodes[0]
+        let second = try run("syncpayd", ["--config", node.configuration])
+        try #require(second.status == 1, "\(second)")
+        try #require(second.errors.contains("another syncpayd"), "\(second)")
+        try #require(try node.get("/ping").status == 200)
+      }
+    }
+
+    private func follower(of leader: TestNode, in cluster: Cluster) throws -> TestNode {
+      try #require(cluster.nodes.first { $0.number != leader.number })
+    }
+
+    private func changeLastSegment(
+      of node: TestNode, _ change: (inout [UInt8]) -> Void
+    ) throws {
+      let name = try #require(try node.segments().last)
+      var bytes = node.segmentBytes(name)
+      change(&bytes)
+      try Data(bytes).write(to: URL(fileURLWithPath: node.data + "/log/" + name))
+    }
+  }
+}
