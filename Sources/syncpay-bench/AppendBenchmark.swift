@@ -86,7 +86,8 @@ struct AppendBenchmark: Sendable {
       .count("batch_bytes", fileByteCount / appending.count),
       .real("batches_per_second", batches / appending.seconds),
       .real("events_per_second", events / appending.seconds),
-      .real("records_mb_per_second", Double(recordsByteCount) / appending.seconds / 1e6, decimals: 2),
+      .real(
+        "records_mb_per_second", Double(recordsByteCount) / appending.seconds / 1e6, decimals: 2),
       .real("p50_us", appending.microseconds(50)), .real("p99_us", appending.microseconds(99)),
       .real("raw_batches_per_second", batches / writing.seconds),
       .real("raw_p50_us", writing.microseconds(50)), .real("raw_p99_us", writing.microseconds(99)),

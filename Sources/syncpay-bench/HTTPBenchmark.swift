@@ -93,7 +93,9 @@ struct HTTPBenchmark: Sendable {
       .count("runs", settings.runs), .real("run_seconds", settings.runSeconds, decimals: 2),
       .real("warmup_seconds", settings.warmupSeconds, decimals: 2),
       .count("client_threads", settings.threads),
-      .text("overrides", settings.overrides.isEmpty ? "none" : settings.overrides.joined(separator: " ")),
+      .text(
+        "overrides", settings.overrides.isEmpty ? "none" : settings.overrides.joined(separator: " ")
+      ),
     ]
   }
 

@@ -30,7 +30,8 @@ struct ResponseHead: Equatable {
     return try result.get()
   }
 
-  private static func parse(_ raw: UnsafeRawBufferPointer) throws(ResponseProblem) -> ResponseHead? {
+  private static func parse(_ raw: UnsafeRawBufferPointer) throws(ResponseProblem) -> ResponseHead?
+  {
     guard let base = raw.baseAddress else { return nil }
     var status: Int?
     var bodyByteCount: Int?

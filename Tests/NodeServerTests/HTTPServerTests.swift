@@ -191,7 +191,7 @@ private let good = #"{"amount":150.75,"sender":"alice","receiver":"bob"}"#
         return (head, connection.answer()?.status)
       }
       #expect(head?.status == 200)
-      #expect(head?.field("Content-Length") == "34")
+      #expect(head?.field("Content-Length") == "33")
       #expect(next == 200)
     }
   }

@@ -149,6 +149,7 @@ import Testing
     let leader = cluster.runUntilLed()!
     let sender = cluster.ids.first { $0 != leader }!
     let other = cluster.ids.first { $0 != leader && $0 != sender }!
+    cluster.run(ticks: 20)
     // The leader cannot commit while its answers are lost, and the sender repeats every 3 ticks.
     cluster.severed = [[sender, other], [other, sender], [other, leader]]
     cluster.severed.insert([leader, sender])
