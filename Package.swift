@@ -31,7 +31,6 @@ let httpClient = Target.Dependency.product(
   name: "AsyncHTTPClient", package: "async-http-client")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
-let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 
 /// A library of ours, under the house rules.
 func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -83,7 +82,7 @@ let package = Package(
     library("Raft", ["Bytes"]),
     library("Ledger", ["Bytes", "HybridTime"]),
     library("SegmentLog", ["Bytes", "HybridTime", "CLZ4"]),
-    library("Timeline", ["HybridTime", heap]),
+    library("Timeline", ["Bytes", "HybridTime"]),
     library("Replica", ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", deque]),
     library("HostFiles", ["SegmentLog"]),
     library(
@@ -100,7 +99,7 @@ let package = Package(
       ]),
     command("syncpayd", ["NodeServer", arguments, logging, lifecycle, unixSignals]),
     command("syncpay", [arguments, httpClient, nioCore, nioHTTP1]),
-    command("syncpay-audit", ["Audit", "HostFiles", arguments]),
+    command("syncpay-audit", ["Bytes", "Audit", "HostFiles", arguments]),
     command(
       "syncpay-bench",
       [

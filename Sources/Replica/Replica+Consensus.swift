@@ -68,6 +68,7 @@ extension Replica {
 
   private mutating func truncate(from index: LogIndex, into effects: inout [ReplicaEffect]) {
     entries.truncate(from: index)
+    lastEventful = min(lastEventful, index.previous)
     nextSequence = entries.last.map(\.header.sequenceAfter) ?? EventSequence(1)
     effects.append(.store(.truncate(from: index)))
     effects.append(.note(.truncated(from: index)))
@@ -77,8 +78,10 @@ extension Replica {
     for batch in batches {
       entries.append(batch)
       nextSequence = batch.header.sequenceAfter
+      if batch.header.count > 0 { lastEventful = batch.index }
       hybrid.restore(max(batch.header.hybridMax, batch.header.stamp.hybrid))
     }
+    appendedTick = tick
     effects.append(.store(.append(batches)))
   }
 

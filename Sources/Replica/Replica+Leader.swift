@@ -108,6 +108,17 @@ extension Replica {
     }
   }
 
+  /// As the leader of a log that has gone quiet: one empty batch whose header says that the last
+  /// events are committed. A header tells what was committed before it, so without this the newest
+  /// payments of an idle cluster would be certain to its nodes but not to an audit of its files.
+  mutating func vouchForCommit(reading: ClockReading, into effects: inout [ReplicaEffect]) {
+    guard raft.role == .leader, !raft.isTransferring, raft.commit == raft.last.index,
+      tick - appendedTick >= configuration.quietTicks, openBatches.isEmpty,
+      let vouched = entries.last?.header.commit, lastEventful > vouched
+    else { return }
+    propose(OpenBatch(), reading: reading, into: &effects)
+  }
+
   /// Builds a batch at the log's end: one compression, one hash, one byte string for the wire and
   /// for every node's file.
   mutating func propose(

@@ -39,6 +39,10 @@ package struct Replica: ~Copyable {
   /// The term in which an entry of that very term has been applied: only then does this node know
   /// what became of all that earlier leaders logged, and sends what is still pending.
   var settledTerm = Term.zero
+  /// The last batch of this log that holds events.
+  var lastEventful = LogIndex.zero
+  /// The tick at which this node last appended anything.
+  var appendedTick = 0
   /// Whether the node is about to stop.
   package internal(set) var isDraining = false
   /// Clock reports of this node that wait for a leader. They may be lost; payments may not.
@@ -58,6 +62,7 @@ package struct Replica: ~Copyable {
       after: recovery.hybridLast, aheadNanosecondsMax: configuration.hybridAheadNanosecondsMax)
     nextSequence = recovery.nextSequence
     entries = recovery.entries
+    lastEventful = recovery.lastEventful
     builder = BatchBuilder(compressionLevel: configuration.compressionLevel)
     state = recovery.takeState()
     leaderlessSince = 0
@@ -86,6 +91,7 @@ package struct Replica: ~Copyable {
       tick += 1
       raft.step(.tick, into: &raftEffects)
       expire(into: &effects)
+      vouchForCommit(reading: reading, into: &effects)
     case .submit(let submissions):
       for submission in submissions { submit(submission, into: &effects) }
     case .report(let drift, let sources):

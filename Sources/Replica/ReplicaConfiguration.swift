@@ -24,6 +24,8 @@ package struct ReplicaConfiguration: Sendable {
   package var answerTicksMax: Int
   /// A forwarded payment not settled after this many ticks is sent again.
   package var resendTicks: Int
+  /// After so many ticks without a batch, a header vouches for the last commit.
+  package var quietTicks: Int
   /// How far a hybrid time may be ahead of corrected time, nanoseconds.
   package var hybridAheadNanosecondsMax: Int64
   /// Applied batches are kept in memory for followers that lag up to this many bytes.
@@ -41,6 +43,7 @@ package struct ReplicaConfiguration: Sendable {
     pendingPaymentsMax = 20_000
     answerTicksMax = 500
     resendTicks = 100
+    quietTicks = 25
     hybridAheadNanosecondsMax = 500_000_000
     cacheByteCountMax = 32 << 20
   }

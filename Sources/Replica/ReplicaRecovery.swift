@@ -14,6 +14,8 @@ package struct ReplicaRecovery: ~Copyable {
   var terms: RaftLogTerms
   /// Largest commit index that a header vouched for.
   var commit: LogIndex = .zero
+  /// The last batch that holds events.
+  var lastEventful = LogIndex.zero
   /// Greatest hybrid time in the log.
   var hybridLast: HybridTimestamp = .zero
   /// The next event's sequence.
@@ -36,6 +38,7 @@ package struct ReplicaRecovery: ~Copyable {
     entries.append(batch)
     terms.append(term: header.term, count: 1)
     commit = max(commit, header.commit)
+    if header.count > 0 { lastEventful = header.index }
     hybridLast = max(hybridLast, header.hybridMax, header.stamp.hybrid)
     nextSequence = header.sequenceAfter
     try applyCommitted()

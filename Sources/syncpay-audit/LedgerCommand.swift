@@ -41,8 +41,9 @@ struct LedgerCommand: ParsableCommand {
     let log = try shared.open()
     if !includeUncommitted && log.tailCount > 0 {
       Terminal.complain(
-        "note: \(log.tailCount) batches after index \(log.committed.rawValue) are not certainly "
-          + "committed and left out (--include-uncommitted takes them in).")
+        "note: \(log.tailCount) \(log.tailCount == 1 ? "batch is" : "batches are") left out: not "
+          + "certainly committed after index \(log.committed.rawValue) "
+          + "(--include-uncommitted takes them in).")
     }
     defer { tellNotes(log) }
     let summary = try syncpay_audit.run { () throws(AuditError) in

@@ -86,19 +86,20 @@ enum Files {
     return "/" + own.split(separator: "/").dropLast().joined(separator: "/")
   }
 
-  /// The kind of file system that holds a path, as far as it matters to what is durable.
+  /// The kind of file system that holds a path (proc(5), `/proc/self/mountinfo`): on a `tmpfs`,
+  /// nothing is durable.
   static func fileSystemName(_ path: String) -> String {
-    var status = statfs()
-    guard statfs(path, &status) == 0 else { return "unknown" }
-    // Magic numbers of statfs(2).
-    switch Int(status.f_type) {
-    case 0xEF53: return "ext4"
-    case 0x5846_5342: return "xfs"
-    case 0x9123_683E: return "btrfs"
-    case 0x0102_1994: return "tmpfs"
-    case 0x794C_7630: return "overlayfs"
-    default: return "0x" + String(Int(status.f_type), radix: 16)
+    var best: (point: Substring, name: Substring) = ("", "unknown")
+    for line in (small("/proc/self/mountinfo") ?? "").split(separator: "\n") {
+      let fields = line.split(separator: " ")
+      guard let dash = fields.firstIndex(of: "-"), dash + 1 < fields.count, dash > 4 else {
+        continue
+      }
+      let point = fields[4]
+      let holds = point == "/" || path == point || path.hasPrefix(point + "/")
+      if holds, point.count >= best.point.count { best = (point, fields[dash + 1]) }
     }
+    return String(best.name)
   }
 }
 

@@ -42,7 +42,8 @@ enum ChildProcess {
   /// What a program prints, at most 64 KiB; nil where it cannot be run or fails.
   static func output(_ program: String, _ arguments: [String]) -> String? {
     var ends: [Int32] = [-1, -1]
-    guard pipe2(&ends, O_CLOEXEC) == 0 else { return nil }
+    guard pipe(&ends) == 0 else { return nil }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     let pid = try? spawn(program, arguments, output: ends[1])
     close(ends[1])
     let bytes = Files.all(of: ends[0], byteCountMax: 65_536)
@@ -84,7 +85,9 @@ enum Interruption {
   /// Sees to it that SIGINT, SIGTERM and SIGHUP undo everything before they end the command.
   static func install() { _ = sources }
 
-  private static let sources: [any DispatchSourceSignal] = [SIGINT, SIGTERM, SIGHUP].map { number in
+  /// `nonisolated(unsafe)`: made once, under the lock of a lazy global, and never used after; it is
+  /// held only so that it stays.
+  private nonisolated(unsafe) static let sources: [any DispatchSourceSignal] = [SIGINT, SIGTERM, SIGHUP].map { number in
     signal(number, SIG_IGN)
     let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
     source.setEventHandler {

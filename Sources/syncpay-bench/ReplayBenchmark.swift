@@ -158,8 +158,8 @@ extension LedgerState {
 }
 
 extension FrameDecoder {
-  fileprivate func decodeRecords(of batch: Batch) throws(BenchFailure) {
-    let count = try batch.bytes.withUnsafeBytes { bytes throws(BenchFailure) in
+  fileprivate func decodeRecords(of batch: Batch) throws {
+    let count = try batch.bytes.withUnsafeBytes { bytes in
       try decode(UnsafeRawBufferPointer(rebasing: bytes[BatchHeader.byteCount...]))
     }
     guard count == batch.records.count else { throw BenchFailure("a frame decodes wrongly.") }

@@ -13,7 +13,9 @@ final class TemporaryDirectory {
   init() {
     var template = Array("/tmp/syncpay-audit-XXXXXX".utf8CString)
     path = template.withUnsafeMutableBufferPointer { buffer in
-      guard let start = buffer.baseAddress, let made = mkdtemp(start) else { fatalError("no temporary directory") }
+      guard let start = buffer.baseAddress, let made = mkdtemp(start) else {
+        fatalError("no temporary directory")
+      }
       return String(cString: made)
     }
   }

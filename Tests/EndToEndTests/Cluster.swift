@@ -38,9 +38,14 @@ final class TestNode: Sendable {
 
   /// Starts the process; it is not ready yet.
   func start() throws {
+    let command = [try Binaries.path("syncpayd"), "--config", configuration]
+    let variables = environment.withLock { $0 }
+    // HAZARD: Swift finds its arguments in front of the environment, and a preloaded library that
+    // adds a variable moves that away. Under `env` the library has added it before.
+    let launcher = variables.isEmpty ? [] : ["/usr/bin/env"]
+    let whole = launcher + command
     let child = try ChildProcess(
-      try Binaries.path("syncpayd"), ["--config", configuration], log: log,
-      environment: environment.withLock { $0 })
+      whole[0], Array(whole.dropFirst()), log: log, environment: variables)
     process.withLock { $0 = child }
   }
 
@@ -172,6 +177,7 @@ final class Cluster: Sendable {
 
   func start() throws {
     for node in nodes { try node.start() }
+    for node in nodes { try waitUntilReady(node) }
     _ = try waitForLeader()
   }
 

@@ -166,3 +166,19 @@ import Testing
     #expect(cluster.boxes[leader]!.replica.state.ledger.counts.duplicates == 0)
   }
 }
+
+@Suite struct QuietLogTests {
+  @Test func `once a log is quiet one empty batch vouches for its last events, and no more follow`() {
+    let cluster = SimulatedReplicas(count: 3, seed: 12)
+    let leader = cluster.runUntilLed()!
+    cluster.submit(draft(1), at: leader)
+    cluster.run(ticks: 200)
+    let headers = cluster.disks[leader]!.written.map(\.header)
+    let eventful = headers.last { $0.count > 0 }!
+    #expect(headers.last!.index == eventful.index.next)
+    #expect(headers.last!.commit >= eventful.index)
+    let length = headers.count
+    cluster.run(ticks: 500)
+    #expect(cluster.disks[leader]!.written.count == length)
+  }
+}

@@ -11,9 +11,22 @@ private struct Expectation {
 }
 
 @Suite struct CrashTests {
+  private static let seedCount: UInt64 = 60
+
+  private let noise: [UInt8] = {
+    var random = SeededGenerator(seed: 1)
+    return (0..<4_096).map { _ in UInt8.random(in: 0...255, using: &random) }
+  }()
+
+  /// `count` bytes that do not compress.
+  private func noise(_ count: Int, _ random: inout SeededGenerator) -> [UInt8] {
+    let start = Int.random(in: 0...noise.count - count, using: &random)
+    return Array(noise[start..<start + count])
+  }
+
   @Test(arguments: [false, true])
   func `everything synced is there after any crash`(inSectors: Bool) throws {
-    for seed in 0..<300 as Range<UInt64> {
+    for seed in 0..<Self.seedCount {
       try run(seed: seed, tear: inSectors ? .sectors : .prefix)
     }
   }
@@ -64,9 +77,8 @@ private struct Expectation {
           leader.term = term
           let added = (0..<Int.random(in: 1...3, using: &random)).map { _ in
             leader.batch(
-              (0..<Int.random(in: 0...1_500, using: &random)).map { _ in
-                UInt8.random(in: 0...255, using: &random)
-              }, starts: Int.random(in: 0..<5, using: &random) == 0)
+              noise(Int.random(in: 0...1_500, using: &random), &random),
+              starts: Int.random(in: 0..<5, using: &random) == 0)
           }
           expectation.written += added
           try store.append(added)

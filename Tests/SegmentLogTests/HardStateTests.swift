@@ -51,7 +51,7 @@ import Testing
   }
 
   @Test func `a crash in a write leaves the state before or after it`() throws {
-    for seed in 0..<200 as Range<UInt64> {
+    for seed in 0..<50 as Range<UInt64> {
       var random = SeededGenerator(seed: seed)
       let system = try written(1...6)
       var file = try HardStateFile(

@@ -20,7 +20,8 @@ private enum Verdict: Equatable {
     let whole = try MemoryFileSystem.log(batches)
     let path = whole.path(9)
     let bytes = try #require(whole.bytes(path))
-    let ends = [96, 96 + batches[8].bytes.count, 96 + batches[8].bytes.count + batches[9].bytes.count]
+    let middle = 96 + batches[8].bytes.count
+    let ends = [96, middle, middle + batches[9].bytes.count]
     for length in 0...bytes.count {
       let system = try MemoryFileSystem.log(batches)
       system.put(path, Array(bytes[..<length]))
@@ -139,7 +140,8 @@ private enum Verdict: Equatable {
     #expect(try first.recover(RecoveryOptions(mayBeginLater: true)).batches.count == 6)
     let other = try MemoryFileSystem.log(batches)
     let error = logError {
-      _ = try MemoryStore.open(other, directory: directory, clusterID: ClusterID(name: "x")) { _ in }
+      let stranger = ClusterID(name: "x")
+      _ = try MemoryStore.open(other, directory: directory, clusterID: stranger) { _ in }
     }
     guard case .wrongCluster = error else {
       Issue.record("\(String(describing: error))")

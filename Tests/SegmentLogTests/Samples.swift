@@ -37,7 +37,9 @@ struct SampleLeader: ~Copyable {
       commit: index.previous, stamp: sampleStamp(time), correctedMin: time - 5,
       correctedMax: time + 5, hybridMax: HybridTimestamp(wallNanoseconds: time, logical: 2),
       previousHash: hash)
-    let batch = try! builder.build(fields, records: records)
+    guard let batch = try? builder.build(fields, records: records) else {
+      preconditionFailure("a sample outside the limits")
+    }
     index = index.next
     sequence = EventSequence(batch.header.lastSequence.rawValue + 1)
     hash = batch.header.hash

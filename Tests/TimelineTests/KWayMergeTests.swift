@@ -110,3 +110,16 @@ func `copies of one log come out once and are counted`(seed: UInt64) {
   for source in 0..<5 { merge.finish(source: source) }
   #expect(merge.next() == nil && merge.isFinished && merge.heldCountMax == 0)
 }
+
+@Test func `a source that is added later cannot come before what was given out`() {
+  var merge = KWayMerge<Entry>(sourceCount: 1)
+  for time in [10, 20] as [Int64] { #expect(merge.push(entry(time), source: 0) == nil) }
+  #expect(merge.next()?.timeNanoseconds == 10)
+  for _ in 1...4 { merge.addSource() }
+  #expect(merge.sourceCount == 5 && merge.next() == nil)
+  #expect(merge.push(entry(10, node: 5), source: 4) == .behindWatermark(nanoseconds: 1))
+  #expect(merge.push(entry(11, node: 5), source: 4) == nil)
+  for source in 0..<5 { merge.finish(source: source) }
+  #expect([merge.next(), merge.next(), merge.next()].map { $0?.timeNanoseconds } == [11, 20, nil])
+  #expect(merge.isFinished)
+}

@@ -1,0 +1,199 @@
+import FoundationEssentials
+import Glibc
+import Testing
+
+@testable import syncpay_bench
+
+/// The benchmarks at toy size, so that they cannot rot. Nothing here looks at how long they take.
+@Suite(.serialized) struct `The benchmarks` {
+  @Test func `append measures each batch size beside the raw limit`() throws {
+    let section = try AppendBenchmark(.toy).run()
+    let json = try printed(section)
+    #expect(json.sizes == AppendSettings.toy.batchSizes)
+    for row in json.results {
+      #expect(try #require(row["batches"] as? Int) >= 1)
+      #expect(try #require(row["batch_bytes"] as? Int) > 212)
+      for name in ["batches_per_second", "events_per_second", "raw_batches_per_second"] {
+        #expect(try row.number(name) > 0)
+      }
+      #expect(try row.number("p50_us") <= row.number("p99_us"))
+    }
+  }
+
+  @Test func `replay applies every payment by both ways, and times the parts`() throws {
+    let section = try ReplayBenchmark(.toy).run()
+    #expect(section.failures.isEmpty)
+    let json = try printed(section)
+    #expect(
+      json.results.compactMap { $0["path"] as? String }
+        == ["recovery", "audit", "apply alone", "SHA-256 alone", "LZ4 alone"])
+    for row in json.results {
+      #expect(try row.number("events_per_second") > 0)
+      #expect(try row.number("min") <= row.number("max"))
+    }
+    let bytes = try #require(json.settings["records_bytes"] as? Int)
+    #expect((2_500 * 60...2_500 * 130).contains(bytes))
+  }
+
+  @Test func `a kept log is made once, and one of other sizes is not taken for it`() throws {
+    let scratch = try ScratchDirectory()
+    defer { scratch.remove() }
+    var settings = ReplaySettings.toy
+    let first = try ReplayLog(settings, in: scratch.path)
+    let file = first.directory + "/00000000000000000001.lz4"
+    let made = try FileManager.default.attributesOfItem(atPath: file)[.modificationDate] as? Date
+    let again = try ReplayLog(settings, in: scratch.path)
+    let kept = try FileManager.default.attributesOfItem(atPath: file)[.modificationDate] as? Date
+    #expect(made == kept)
+    #expect(again.recordsByteCount == first.recordsByteCount)
+    settings.events += 1
+    #expect(try ReplayLog(settings, in: scratch.path).directory != first.directory)
+  }
+
+  @Test func `a kept log that lacks events is refused`() throws {
+    let scratch = try ScratchDirectory()
+    defer { scratch.remove() }
+    var settings = ReplaySettings.toy
+    let short = try ReplayLog(settings, in: scratch.path)
+    settings.events += 100
+    try FileManager.default.moveItem(
+      atPath: short.directory,
+      toPath: scratch.path + "/log-\(settings.events)-10-100-1")
+    #expect(throws: BenchFailure.self) { try ReplayLog(settings, in: scratch.path) }
+  }
+
+  @Test func `merge gives every event once and in order`() throws {
+    let section = try MergeBenchmark(.toy).run()
+    let json = try printed(section)
+    #expect(json.results.compactMap { $0["path"] as? String } == ["merge", "reorder+merge"])
+    for row in json.results {
+      #expect(try row.number("events_per_second") > 0)
+      let held = try #require(row["held_events_max"] as? Int)
+      #expect((1...3_000).contains(held))
+    }
+  }
+
+  @Test func `http pays on its own cluster, and all nodes have what was acknowledged`() async throws
+  {
+    guard let daemon = Self.daemon else {
+      print("skipped: there is no syncpayd beside the tests; 'swift build' makes it.")
+      return
+    }
+    var settings = HTTPSettings.toy
+    settings.daemon = daemon
+    let section = try await HTTPBenchmark(settings).run()
+    #expect(section.failures.isEmpty)
+    let json = try printed(section)
+    #expect(json.results.compactMap { $0["connections"] as? Int } == settings.connections)
+    for row in json.results {
+      #expect(try #require(row["acknowledged"] as? Int) > 0)
+      #expect(row["other_statuses"] as? String == "none")
+      #expect(try row.number("p50_us") <= row.number("max_us"))
+    }
+  }
+
+  @Test func `http against nodes that are not there is a failure in words`() async throws {
+    var settings = HTTPSettings.toy
+    settings.addresses = [HTTPAddress(host: "127.0.0.1", port: 1)]
+    await #expect(throws: (any Error).self) { try await HTTPBenchmark(settings).run() }
+    settings.addresses = []
+    settings.daemon = "/nonexistent/syncpayd"
+    await #expect(throws: BenchFailure.self) { try await HTTPBenchmark(settings).run() }
+  }
+
+  /// `syncpayd` in the directory that the tests were built in, or one named in the environment.
+  private static var daemon: String? {
+    if let named = getenv("SYNCPAYD") { return String(cString: named) }
+    let beside = Files.ownDirectory + "/syncpayd"
+    let mayRun = access(beside, X_OK) == 0
+    return mayRun ? beside : nil
+  }
+}
+
+@Suite struct `The report` {
+  @Test func `says what ran where and how`() throws {
+    let report = BenchReport(context: .current(seed: 7, isToy: true), sections: [])
+    let json = try object(report.json)
+    let machine = try #require(json["machine"] as? [String: Any])
+    for name in ["cpu", "kernel"] { #expect(machine[name] as? String != "") }
+    for name in ["cores", "memory_bytes"] { #expect(try #require(machine[name] as? Int) > 0) }
+    #expect(json["build"] as? String == BuildMode.current.rawValue)
+    #expect(json["figures_valid"] as? Bool == false)
+    #expect(json["seed"] as? Int == 7)
+    #expect(try #require(json["date"] as? String).count == 20)
+    #expect(json["commit"] as? String != "")
+  }
+
+  @Test func `a table aligns numbers, and groups their digits`() {
+    var section = BenchSection(name: "x")
+    section.results = [
+      [.text("path", "a"), .count("events", 1_234_567), .real("p50_us", 0.25, decimals: 2)],
+      [.text("path", "long"), .count("events", -12), .real("p50_us", 1_000, decimals: 2)],
+    ]
+    #expect(
+      TextTable(rows: section.results).lines == [
+        "  path     events    p50 us", "  a     1,234,567      0.25",
+        "  long        -12  1,000.00",
+      ])
+  }
+
+  @Test func `a number that is none is printed as zero, not as a trap`() {
+    for value in [Double.nan, .infinity, -.infinity, 1e300] {
+      #expect(scaled(value, decimals: 2) == 0)
+    }
+    #expect(scaled(0.125, decimals: 2) == 13)
+  }
+
+  @Test func `a spread has the middle`() {
+    let odd = Spread([3, 1, 2])
+    #expect((odd.min, odd.median, odd.max) == (1, 2, 3))
+    #expect(Spread([4, 1, 2, 3]).median == 2.5)
+  }
+}
+
+@Suite struct `The command line` {
+  @Test(arguments: [
+    ["http", "--connections", "1,x"], ["http", "--connections", "0"],
+    ["http", "--node", "ftp://x"],
+    ["http", "--accounts", "1"], ["http", "--target", "some"], ["append", "--seconds", "0"],
+    ["replay", "--batch", "8193"], ["merge", "--events", "0"], ["nonsense"],
+  ])
+  func `wrong command lines are usage errors`(_ arguments: [String]) {
+    do {
+      _ = try SyncpayBench.parseAsRoot(arguments)
+      Issue.record("accepted: \(arguments)")
+    } catch {
+      #expect(SyncpayBench.exitCode(for: error).rawValue == 64)
+    }
+  }
+
+  @Test func `levels and nodes are lists`() throws {
+    let parsed = try SyncpayBench.parseAsRoot([
+      "http", "--connections", "1,64", "--node", "http://127.0.0.1:5001", "--node", "[::1]:2/",
+    ])
+    let command = try #require(parsed as? HTTPCommand)
+    #expect(command.connections == [1, 64])
+    #expect(command.addresses.map(\.description) == ["127.0.0.1:5001", "[::1]:2"])
+  }
+}
+
+// MARK: - Reading reports
+
+struct PrintedSection {
+  let settings: [String: Any]
+  let results: [[String: Any]]
+
+  var sizes: [Int] { results.compactMap { $0["batch_events"] as? Int } }
+}
+
+/// The section as the JSON report has it: so the tests read what users read.
+func printed(_ section: BenchSection) throws -> PrintedSection {
+  let report = BenchReport(context: .current(seed: 1, isToy: true), sections: [section])
+  #expect(!report.table.isEmpty)
+  let sections = try #require(try object(report.json)["benchmarks"] as? [[String: Any]])
+  let first = try #require(sections.first)
+  #expect(first["name"] as? String == section.name)
+  return PrintedSection(
+    settings: try #require(first["settings"] as? [String: Any]),
+    results: try #require(first["results"] as? [[String: Any]]))
+}
