@@ -30,6 +30,7 @@ let configuration = Target.Dependency.product(
 let httpClient = Target.Dependency.product(
   name: "AsyncHTTPClient", package: "async-http-client")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 
 /// A library of ours, under the house rules.
@@ -82,7 +83,7 @@ let package = Package(
     library("Raft", ["Bytes"]),
     library("Ledger", ["Bytes", "HybridTime"]),
     library("SegmentLog", ["Bytes", "HybridTime", "CLZ4"]),
-    library("Timeline", ["Bytes", "HybridTime"]),
+    library("Timeline", ["Bytes", "HybridTime", heap]),
     library("Replica", ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", deque]),
     library("HostFiles", ["SegmentLog"]),
     library(

@@ -64,11 +64,12 @@ struct AppendBenchmark: Sendable {
         try store.append([batch])
         try store.sync()
       }
+      let bytes = batch.bytes
       try writing.time {
-        try raw.write(batch.bytes.span.bytes, at: rawOffset)
+        try raw.write(bytes.span.bytes, at: rawOffset)
         try raw.sync()
       }
-      rawOffset += UInt64(batch.bytes.count)
+      rawOffset += UInt64(bytes.count)
     } while ContinuousClock.now < deadline
     return row(
       size, closing, appending, writing, recordsByteCount: recordsByteCount,

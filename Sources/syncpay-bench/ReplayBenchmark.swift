@@ -107,7 +107,8 @@ struct ReplayBenchmark: Sendable {
       PosixFileSystem(), directory: log.directory, clusterID: BatchMaker.cluster
     ) { batch in
       times.apply += try seconds { try ledger.apply(batch, &outcomes) }
-      times.hash += seconds { _ = Digest256Hasher.digest(batch.records.span.bytes) }
+      let records = batch.records
+      times.hash += seconds { _ = Digest256Hasher.digest(records.span.bytes) }
       times.decode += try seconds { try decoder.decodeRecords(of: batch) }
     }
     return times
@@ -151,9 +152,10 @@ extension LedgerState {
     _ batch: Batch, _ outcomes: inout [Outcome]
   ) throws(LedgerError) {
     outcomes.removeAll(keepingCapacity: true)
+    let records = batch.records
     try apply(
       firstSequence: batch.header.firstSequence, count: UInt64(batch.header.count),
-      records: batch.records.span.bytes, batchHash: batch.header.hash, outcomes: &outcomes)
+      records: records.span.bytes, batchHash: batch.header.hash, outcomes: &outcomes)
   }
 }
 
