@@ -48,6 +48,33 @@ extension EndToEnd {
       }
     }
 
+    @Test func `kills, pauses and restarts at random lose and double nothing`() async throws {
+      let seed = UInt64.random(in: 0 ... .max)
+      try await withCluster { cluster in
+        let record = try await load(
+          cluster, label: "chaos", total: 2400, clients: 24, attemptMilliseconds: 2000
+        ) { record in
+          var generator = Chance(state: seed)
+          var goal = 150
+          for _ in 0..<6 {
+            try wait(for: goal, in: record)
+            goal += 350
+            let node = cluster.nodes[Int.random(in: 0..<3, using: &generator)]
+            let isPaused = Bool.random(using: &generator)
+            if isPaused { node.signal(SIGSTOP) } else { node.kill() }
+            usleep(UInt32.random(in: 10_000..<1_500_000, using: &generator))
+            if isPaused { node.signal(SIGCONT) } else { try cluster.restart(node) }
+          }
+        }
+        try #require(record.others.isEmpty, "seed \(seed): \(record.others.prefix(3))")
+        _ = try cluster.waitForLeader()
+        try cluster.waitForAgreement()
+        try requireOnceEverywhere(record, cluster)
+        try requireIdenticalSealedSegments(cluster, atLeast: 3)
+        try requireAuditAgrees(cluster)
+      }
+    }
+
     @Test func `without a majority a payment is answered 503 and nobody claims to lead`()
       async throws
     {
@@ -157,6 +184,19 @@ extension EndToEnd {
         try #require(try node.transactions().count == 1)
       }
     }
+  }
+}
+
+/// Chance that can be repeated (SplitMix64).
+private struct Chance: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+    return mixed ^ (mixed >> 31)
   }
 }
 

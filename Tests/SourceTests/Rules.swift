@@ -136,7 +136,7 @@ enum Rules {
       guard let claim = claims.first(where: { line.contains($0) }) else { return nil }
       let near = file.lines[max(0, number - 8)...min(file.lines.count - 1, number + 3)]
       let proof = near.filter { $0.contains("//") }.joined(separator: " ")
-      let speaks = ["Sendable", "unsafe", "lock", "only on", "never changes", "thread"]
+      let speaks = ["Sendable", "unsafe", "owner", "lock", "only on", "never changes", "thread"]
       return speaks.contains { proof.contains($0) }
         ? nil : "\(file.place(number + 1)): \(claim) without a comment that proves it"
     }
