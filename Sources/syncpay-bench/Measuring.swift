@@ -1,10 +1,45 @@
 import Glibc
 
-/// Seconds that `body` takes on the monotonic clock.
-func seconds<E: Error>(_ body: () throws(E) -> Void) throws(E) -> Double {
-  let start = ContinuousClock.now
+/// How long something took.
+struct Took: Sendable {
+  /// Seconds on the monotonic clock.
+  var wall = 0.0
+  /// Seconds that this thread ran: less than `wall` where others wanted the core too.
+  var processor = 0.0
+
+  static func += (left: inout Took, right: Took) {
+    left.wall += right.wall
+    left.processor += right.processor
+  }
+}
+
+/// How long `body` takes, on one thread.
+func took<E: Error>(_ body: () throws(E) -> Void) throws(E) -> Took {
+  let start = (ContinuousClock.now, threadSeconds)
   try body()
-  return (ContinuousClock.now - start).seconds
+  return Took(
+    wall: (ContinuousClock.now - start.0).seconds, processor: threadSeconds - start.1)
+}
+
+private var threadSeconds: Double {
+  var time = timespec()
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+  return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
+
+extension [Took] {
+  /// Rates of runs that each handled `events`: medians, and the slowest and fastest.
+  func rateFields(events: Int) -> [Field] {
+    let wall = Spread(map(\.wall))
+    let processor = Spread(map(\.processor))
+    let events = Double(events)
+    return [
+      .real("events_per_second", events / wall.median), .real("min", events / wall.max),
+      .real("max", events / wall.min),
+      .real("ns_per_event", wall.median * 1e9 / events, decimals: 1),
+      .real("cpu_ns_per_event", processor.median * 1e9 / events, decimals: 1),
+    ]
+  }
 }
 
 extension Duration {

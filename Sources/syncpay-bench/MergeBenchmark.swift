@@ -45,26 +45,23 @@ struct MergeBenchmark: Sendable {
   }
 
   private func measure(_ sources: Int, isJittered: Bool) throws(BenchFailure) -> [Field] {
-    var times: [Double] = []
+    var times: [Took] = []
     var heldMax = 0
     MemoryPeak.reset()
     for run in 1...settings.runs {
       Terminal.progress("merge: \(sources) sources, run \(run) of \(settings.runs) …")
       var merge = MergeCase(
         sourceCount: sources, events: settings.events, isJittered: isJittered, seed: settings.seed)
-      times.append(try seconds { () throws(BenchFailure) in try merge.run() })
+      times.append(try took { () throws(BenchFailure) in try merge.run() })
       heldMax = max(heldMax, merge.heldMax)
     }
-    let time = Spread(times)
-    let events = Double(settings.events)
-    return [
-      .text("path", isJittered ? "reorder+merge" : "merge"), .count("sources", sources),
-      .real("events_per_second", events / time.median), .real("min", events / time.max),
-      .real("max", events / time.min),
-      .real("ns_per_event", time.median * 1e9 / events, decimals: 1),
-      .count("held_events_max", heldMax),
-      .real("memory_peak_mib", Double(MemoryPeak.byteCount) / 1_048_576, decimals: 1),
-    ]
+    let path = isJittered ? "reorder+merge" : "merge"
+    return [.text("path", path), .count("sources", sources)]
+      + times.rateFields(events: settings.events)
+      + [
+        .count("held_events_max", heldMax),
+        .real("memory_peak_mib", Double(MemoryPeak.byteCount) / 1_048_576, decimals: 1),
+      ]
   }
 }
 
@@ -167,7 +164,7 @@ private struct EntrySource {
     left -= 1
     sequence += 1
     let draw = random.next()
-    nanoseconds += 1 + Int64((draw >> 32) * stepNanosecondsMax >> 32)
+    nanoseconds += 1 + Int64(((draw >> 32) * stepNanosecondsMax) >> 32)
     return MergeCase.Entry(
       key: TimelineKey(
         timeNanoseconds: nanoseconds,

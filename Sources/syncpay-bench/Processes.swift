@@ -87,7 +87,9 @@ enum Interruption {
 
   /// `nonisolated(unsafe)`: made once, under the lock of a lazy global, and never used after; it is
   /// held only so that it stays.
-  private nonisolated(unsafe) static let sources: [any DispatchSourceSignal] = [SIGINT, SIGTERM, SIGHUP].map { number in
+  private nonisolated(unsafe) static let sources: [any DispatchSourceSignal] = [
+    SIGINT, SIGTERM, SIGHUP,
+  ].map { number in
     signal(number, SIG_IGN)
     let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
     source.setEventHandler {

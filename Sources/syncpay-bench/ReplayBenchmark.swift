@@ -26,17 +26,17 @@ struct ReplaySettings: Sendable {
 
 /// Replays a log to balances on one core, and measures the parts of it alone.
 struct ReplayBenchmark: Sendable {
-  /// Seconds of each run, by what was measured.
+  /// Each run, by what was measured.
   private struct Times {
-    var recovery: [Double] = []
-    var audit: [Double] = []
+    var recovery: [Took] = []
+    var audit: [Took] = []
     var parts: [PartTimes] = []
   }
 
   private struct PartTimes {
-    var apply = 0.0
-    var hash = 0.0
-    var decode = 0.0
+    var apply = Took()
+    var hash = Took()
+    var decode = Took()
   }
 
   private let settings: ReplaySettings
@@ -58,8 +58,8 @@ struct ReplayBenchmark: Sendable {
     var digests: [Digest256] = []
     for run in 1...settings.runs {
       Terminal.progress("replay: run \(run) of \(settings.runs) …")
-      times.recovery.append(try seconds { digests.append(try recover(log)) })
-      times.audit.append(try seconds { digests.append(try audit(log)) })
+      times.recovery.append(try took { digests.append(try recover(log)) })
+      times.audit.append(try took { digests.append(try audit(log)) })
       times.parts.append(try parts(log))
     }
     var section = section(log, times)
@@ -106,10 +106,10 @@ struct ReplayBenchmark: Sendable {
     _ = try SegmentStore.open(
       PosixFileSystem(), directory: log.directory, clusterID: BatchMaker.cluster
     ) { batch in
-      times.apply += try seconds { try ledger.apply(batch, &outcomes) }
+      times.apply += try took { try ledger.apply(batch, &outcomes) }
       let records = batch.records
-      times.hash += seconds { _ = Digest256Hasher.digest(records.span.bytes) }
-      times.decode += try seconds { try decoder.decodeRecords(of: batch) }
+      times.hash += took { _ = Digest256Hasher.digest(records.span.bytes) }
+      times.decode += try took { try decoder.decodeRecords(of: batch) }
     }
     return times
   }
@@ -135,15 +135,10 @@ struct ReplayBenchmark: Sendable {
     return section
   }
 
-  private func row(_ name: String, _ log: ReplayLog, _ times: [Double]) -> [Field] {
-    let time = Spread(times)
-    let events = Double(settings.events)
-    return [
-      .text("path", name), .real("events_per_second", events / time.median),
-      .real("min", events / time.max), .real("max", events / time.min),
-      .real("mb_per_second", Double(log.recordsByteCount) / time.median / 1e6),
-      .real("ns_per_event", time.median * 1e9 / events, decimals: 1),
-    ]
+  private func row(_ name: String, _ log: ReplayLog, _ times: [Took]) -> [Field] {
+    let median = Spread(times.map(\.wall)).median
+    return [.text("path", name)] + times.rateFields(events: settings.events)
+      + [.real("mb_per_second", Double(log.recordsByteCount) / median / 1e6)]
   }
 }
 

@@ -21,7 +21,7 @@ extension BenchSection {
 
 extension Field {
   /// The name as a person reads it.
-  var title: String { name.replacing("_", with: " ") }
+  var title: String { name.replacing("_per_second", with: "/s").replacing("_", with: " ") }
 
   /// Name and value in one phrase.
   fileprivate var plain: String { "\(title) \(shown)" }

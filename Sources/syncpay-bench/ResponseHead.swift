@@ -39,7 +39,8 @@ struct ResponseHead: Equatable {
     var start = 0
     while start < raw.count, let found = memchr(base + start, 0x0A, raw.count - start) {
       let end = UnsafeRawPointer(found) - base
-      let line = UnsafeRawBufferPointer(rebasing: raw[start..<max(start, end - 1)])
+      guard end > start, raw[end - 1] == 0x0D else { throw .malformed }
+      let line = UnsafeRawBufferPointer(rebasing: raw[start..<end - 1])
       start = end + 1
       if line.isEmpty {
         guard let status, let bodyByteCount else { throw .malformed }

@@ -27,13 +27,15 @@ struct BadBody: Sendable, CustomTestStringConvertible {
   private static func with(_ field: String, _ value: String) -> String {
     var fields = ["amount": "1.00", "sender": "\"ann\"", "receiver": "\"ben\""]
     fields[field] = value
-    return "{" + fields.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\($0.value)" }
+    return "{"
+      + fields.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\($0.value)" }
       .joined(separator: ",") + "}"
   }
 
   private static func without(_ field: String) -> String {
     let fields = ["amount": "1.00", "sender": "\"ann\"", "receiver": "\"ben\""]
-    return "{" + fields.filter { $0.key != field }.map { "\"\($0.key)\":\($0.value)" }
+    return "{"
+      + fields.filter { $0.key != field }.map { "\"\($0.key)\":\($0.value)" }
       .joined(separator: ",") + "}"
   }
 
@@ -51,7 +53,8 @@ struct BadBody: Sendable, CustomTestStringConvertible {
     BadBody("single quotes", "{'amount':1}", "json_invalid"),
     BadBody("a comment", "{/*a*/\"amount\":1}", "json_invalid"),
     BadBody("a byte order mark", [0xef, 0xbb, 0xbf] + Array("{}".utf8), "json_invalid"),
-    BadBody("not UTF-8", Array("{\"sender\":\"".utf8) + [0xff, 0xfe] + Array("\"}".utf8),
+    BadBody(
+      "not UTF-8", Array("{\"sender\":\"".utf8) + [0xff, 0xfe] + Array("\"}".utf8),
       "json_not_utf8", field: "sender"),
     BadBody("deep nesting", "{\"x\":" + String(repeating: "[", count: 30_000), "json_too_deep"),
     BadBody(
@@ -176,39 +179,57 @@ struct BadRequest: Sendable, CustomTestStringConvertible {
     BadRequest("unknown path", line("GET", "/nothing"), [404], code: "path_unknown"),
     BadRequest("path upwards", line("GET", "/../etc/passwd"), [404], code: "path_unknown"),
     BadRequest("GET /payment", line("GET", "/payment"), [405], header: "allow"),
-    BadRequest("PUT /payment", line("PUT", "/payment", length + json, body: payment), [405],
+    BadRequest(
+      "PUT /payment", line("PUT", "/payment", length + json, body: payment), [405],
       code: "method_not_allowed", header: "allow"),
     BadRequest("DELETE /transactions", line("DELETE", "/transactions"), [405], header: "allow"),
-    BadRequest("POST /status", line("POST", "/status", "Content-Length: 0\r\n"), [405],
+    BadRequest(
+      "POST /status", line("POST", "/status", "Content-Length: 0\r\n"), [405],
       header: "allow"),
-    BadRequest("no content type", line("POST", "/payment", length, body: payment), [415],
+    BadRequest(
+      "no content type", line("POST", "/payment", length, body: payment), [415],
       code: "content_type_missing"),
-    BadRequest("plain text",
+    BadRequest(
+      "plain text",
       line("POST", "/payment", length + "Content-Type: text/plain\r\n", body: payment), [415],
       code: "content_type_not_json"),
-    BadRequest("a form",
-      line("POST", "/payment", length
-        + "Content-Type: application/x-www-form-urlencoded\r\n", body: payment), [415]),
-    BadRequest("a bad limit", line("GET", "/transactions?limit=0"), [400],
+    BadRequest(
+      "a form",
+      line(
+        "POST", "/payment",
+        length
+          + "Content-Type: application/x-www-form-urlencoded\r\n", body: payment), [415]),
+    BadRequest(
+      "a bad limit", line("GET", "/transactions?limit=0"), [400],
       code: "parameter_invalid"),
-    BadRequest("an endless limit", line("GET", "/transactions?limit=1000000000"), [400],
+    BadRequest(
+      "an endless limit", line("GET", "/transactions?limit=1000000000"), [400],
       code: "parameter_invalid"),
-    BadRequest("a bad cursor", line("GET", "/transactions?cursor=zz"), [400],
+    BadRequest(
+      "a bad cursor", line("GET", "/transactions?cursor=zz"), [400],
       code: "cursor_invalid"),
-    BadRequest("a bad time", line("GET", "/transactions?from=yesterday"), [400],
+    BadRequest(
+      "a bad time", line("GET", "/transactions?from=yesterday"), [400],
       code: "parameter_invalid"),
     BadRequest("a bad escape", line("GET", "/transactions/%zz"), [400], code: "path_malformed"),
-    BadRequest("a long target",
+    BadRequest(
+      "a long target",
       line("GET", "/transactions?account=" + String(repeating: "a", count: 9000)), [414, 431]),
-    BadRequest("an announced body over the limit",
+    BadRequest(
+      "an announced body over the limit",
       line("POST", "/payment", json + "Content-Length: 999999999\r\n"), [413],
       code: "body_too_large"),
-    BadRequest("a body over the limit",
-      line("POST", "/payment", json + "Content-Length: 70000\r\n",
+    BadRequest(
+      "a body over the limit",
+      line(
+        "POST", "/payment", json + "Content-Length: 70000\r\n",
         body: String(repeating: " ", count: 70_000)), [413], code: "body_too_large"),
-    BadRequest("a chunked body over the limit",
-      line("POST", "/payment", json + "Transfer-Encoding: chunked\r\n",
-        body: String(repeating: "1000\r\n" + String(repeating: " ", count: 4096) + "\r\n", count: 20)
+    BadRequest(
+      "a chunked body over the limit",
+      line(
+        "POST", "/payment", json + "Transfer-Encoding: chunked\r\n",
+        body: String(
+          repeating: "1000\r\n" + String(repeating: " ", count: 4096) + "\r\n", count: 20)
           + "0\r\n\r\n"), [413], code: "body_too_large"),
   ]
 
@@ -217,21 +238,28 @@ struct BadRequest: Sendable, CustomTestStringConvertible {
     BadRequest("bytes", "\u{0}\u{1}\u{2}garbage\r\n\r\n", [400]),
     BadRequest("TLS", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}\r\n\r\n", [400]),
     BadRequest("words", "pay me now\r\n\r\n", [400]),
-    BadRequest("a negative length", line("POST", "/payment", json + "Content-Length: -1\r\n"),
+    BadRequest(
+      "a negative length", line("POST", "/payment", json + "Content-Length: -1\r\n"),
       [400]),
-    BadRequest("a length of words", line("POST", "/payment", json + "Content-Length: ten\r\n"),
+    BadRequest(
+      "a length of words", line("POST", "/payment", json + "Content-Length: ten\r\n"),
       [400]),
-    BadRequest("two lengths",
+    BadRequest(
+      "two lengths",
       line("POST", "/payment", json + "Content-Length: 5\r\nContent-Length: 6\r\n", body: "hello!"),
       [400]),
-    BadRequest("length and chunks",
+    BadRequest(
+      "length and chunks",
       line("POST", "/payment", json + length + "Transfer-Encoding: chunked\r\n", body: payment),
       [400]),
-    BadRequest("a bad chunk",
+    BadRequest(
+      "a bad chunk",
       line("POST", "/payment", json + "Transfer-Encoding: chunked\r\n", body: "xyz\r\n"), [400]),
-    BadRequest("a huge header",
+    BadRequest(
+      "a huge header",
       line("GET", "/ping", "X: " + String(repeating: "x", count: 100_000) + "\r\n"), [400, 431]),
-    BadRequest("many headers",
+    BadRequest(
+      "many headers",
       line("GET", "/ping", String(repeating: "X: y\r\n", count: 5000)), [400, 431]),
   ]
 }
@@ -342,7 +370,8 @@ extension EndToEnd {
         for number in 0..<100 {
           let connection = try HTTPConnection(port: node.httpPort)
           let body = Order.random("gone-\(UUID())", number).body
-          let text = "POST /payment HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+          let text =
+            "POST /payment HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
             + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
           let bytes = Array(text.utf8)
           try connection.send(Array(bytes.prefix(number * 7 % bytes.count + 1)))

@@ -137,7 +137,8 @@ final class Cluster: Sendable {
   init(
     nodes count: Int = 3, _ settings: Settings = [:], perNode: [Int: Settings] = [:]
   ) throws {
-    let directory = FileManager.default.temporaryDirectory.path + "/syncpay-e2e-"
+    let directory =
+      FileManager.default.temporaryDirectory.path + "/syncpay-e2e-"
       + UUID().uuidString.prefix(8).lowercased()
     try FileManager.default.createDirectory(
       atPath: directory, withIntermediateDirectories: true)

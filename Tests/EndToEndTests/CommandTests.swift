@@ -21,7 +21,8 @@ extension EndToEnd {
           "syncpay", ["pay", "--from", "a", "--to", "a", "--amount", "1"] + nodes)
         try #require(refused.status == 1, "\(refused)")
         try #require(refused.errors.contains("different"), "\(refused)")
-        let usage = try run("syncpay", ["pay", "--from", "a", "--to", "b", "--amount", "x"] + nodes)
+        let usage = try run(
+          "syncpay", ["pay", "--from", "a", "--to", "b", "--amount", "x"] + nodes)
         try #require(usage.status == 64, "\(usage)")
         let balance = try run("syncpay", ["balance", "shop-\(mark)", "--format", "json"] + nodes)
         try #require(balance.status == 0, "\(balance)")

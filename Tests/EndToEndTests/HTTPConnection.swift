@@ -130,8 +130,8 @@ final class HTTPConnection {
     var searched = 0
     while true {
       if unread.count >= 4 {
-        for place in searched...(unread.count - 4) where unread[place..<place + 4].elementsEqual(end)
-        {
+        for place in searched...(unread.count - 4)
+        where unread[place..<place + 4].elementsEqual(end) {
           let head = String(decoding: unread[..<place], as: UTF8.self)
           unread.removeFirst(place + 4)
           return head

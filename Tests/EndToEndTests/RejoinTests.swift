@@ -115,6 +115,34 @@ extension EndToEnd {
       }
     }
 
+    @Test func `no flipped byte of a sealed segment escapes the audit`() async throws {
+      let seed = UInt64.random(in: 0 ... .max)
+      try await withCluster { cluster in
+        _ = try await load(cluster, label: "bits", total: 500, clients: 30)
+        try cluster.waitForAgreement()
+        let directory = try cluster.copies()[0]
+        let segment = try #require(try cluster.nodes[0].sealedSegments().first)
+        let path = directory + "/log/" + segment
+        let whole = Array(try #require(FileManager.default.contents(atPath: path)))
+        try #require(try run("syncpay-audit", ["verify", directory]).status == 0)
+        var generator = Chance(state: seed)
+        // The head, the foot and places between.
+        let places =
+          [0, 12, 15, 40, 81, 95, 100, 130, whole.count - 1, whole.count - 9, whole.count - 40]
+          + (0..<30).map { _ in Int.random(in: 0..<whole.count, using: &generator) }
+        for place in places {
+          var bytes = whole
+          bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
+          try Data(bytes).write(to: URL(fileURLWithPath: path))
+          let result = try run("syncpay-audit", ["verify", "--format", "json", directory])
+          let fault = (result.json["nodes"].array.first ?? .null)["log", "fault"]
+          #expect(
+            result.status == 1 && fault["file"].string?.hasSuffix(segment) == true,
+            "byte \(place) of \(whole.count) (seed \(seed)): \(result)")
+        }
+      }
+    }
+
     @Test func `a second process on a data directory is refused`() async throws {
       try await withCluster(nodes: 1) { cluster in
         let node = cluster.nodes[0]

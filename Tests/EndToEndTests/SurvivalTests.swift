@@ -187,19 +187,6 @@ extension EndToEnd {
   }
 }
 
-/// Chance that can be repeated (SplitMix64).
-private struct Chance: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-    return mixed ^ (mixed >> 31)
-  }
-}
-
 /// Requires that segments sealed on all nodes hold the same bytes.
 func requireIdenticalSealedSegments(_ cluster: Cluster, atLeast count: Int) throws {
   // The last batch of a segment must be applied before it is sealed.
