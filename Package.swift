@@ -84,7 +84,8 @@ let package = Package(
     library("Ledger", ["Bytes", "HybridTime"]),
     library("SegmentLog", ["Bytes", "HybridTime", "CLZ4"]),
     library("Timeline", ["Bytes", "HybridTime", heap]),
-    library("Replica", ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", deque]),
+    library(
+      "Replica", ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", deque]),
     library("HostFiles", ["SegmentLog"]),
     library(
       "NodeRuntime",

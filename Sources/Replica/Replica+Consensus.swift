@@ -18,7 +18,7 @@ extension Replica {
       let effect = raftEffects[next]
       next += 1
       switch effect {
-      case .persistHardState(let hardState): 
+      case .persistHardState(let hardState):
         effects.append(.store(.hardState(hardState, commit: state.last.index)))
       case .truncate(let index): truncate(from: index, into: &effects)
       case .append(let range):

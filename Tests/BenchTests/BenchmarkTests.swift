@@ -74,14 +74,10 @@ import Testing
     }
   }
 
-  @Test func `http pays on its own cluster, and all nodes have what was acknowledged`() async throws
-  {
-    guard let daemon = Self.daemon else {
-      print("skipped: there is no syncpayd beside the tests; 'swift build' makes it.")
-      return
-    }
+  @Test(.enabled(if: daemon != nil, "there is no syncpayd beside the tests; swift build makes it"))
+  func `http pays on its own cluster, and all nodes have what was acknowledged`() async throws {
     var settings = HTTPSettings.toy
-    settings.daemon = daemon
+    settings.daemon = Self.daemon
     let section = try await HTTPBenchmark(settings).run()
     #expect(section.failures.isEmpty)
     let json = try printed(section)

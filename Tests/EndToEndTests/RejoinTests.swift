@@ -68,18 +68,10 @@ extension EndToEnd {
         let hurt = try follower(of: leader, in: cluster)
         hurt.kill()
         try changeLastSegment(of: hurt) { $0.removeLast(37) }
-        try hurt.start()
-        try eventually("the node is back, or says why not") {
-          !hurt.isRunning || (try? hurt.get("/readyz").status) == 200
-        }
-        if hurt.isRunning {
-          try cluster.waitForAgreement()
-          try requireOnceEverywhere(record, cluster)
-        } else {
-          // The batch was known to be durable: to forget it could lose a payment.
-          try #require(try hurt.wait() == 1)
-          try #require(hurt.logText.contains("cannot be opened"), "\(hurt.logText)")
-        }
+        try cluster.restart(hurt)
+        try cluster.waitForAgreement()
+        try #require(hurt.logText.contains("torn bytes"))
+        try requireOnceEverywhere(record, cluster)
       }
     }
 

@@ -41,7 +41,7 @@ import Testing
 
   @Test func `a misspelt key is an error that names the nearest one`() async {
     await #expect(
-      throws: SettingsProblem.unknownKey("http.prot", nearest: "http.host")
+      throws: SettingsProblem.unknownKey("http.prot", nearest: "http.port")
     ) {
       try await load(file: #"{"http": {"prot": 1}}"#)
     }

@@ -1,3 +1,4 @@
+// swift-format-ignore-file: NeverForceUnwrap, NeverUseForceTry
 import Bytes
 import HybridTime
 import Ledger
@@ -57,7 +58,8 @@ import Testing
     cluster.run(ticks: 30)
     let after = cluster.submit(draft(1, cents: 102), at: cluster.ids[1])
     cluster.run(ticks: 30)
-    guard case .applied = cluster.settled[first], case .refused(.idReused) = cluster.settled[pending],
+    guard case .applied = cluster.settled[first],
+      case .refused(.idReused) = cluster.settled[pending],
       case .refused(.idReused) = cluster.settled[after]
     else {
       Issue.record("\(cluster.settled)")
@@ -168,7 +170,8 @@ import Testing
 }
 
 @Suite struct QuietLogTests {
-  @Test func `once a log is quiet one empty batch vouches for its last events, and no more follow`() {
+  @Test func `once a log is quiet one empty batch vouches for its last events, and no more follow`()
+  {
     let cluster = SimulatedReplicas(count: 3, seed: 12)
     let leader = cluster.runUntilLed()!
     cluster.submit(draft(1), at: leader)

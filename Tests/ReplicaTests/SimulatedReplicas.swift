@@ -1,3 +1,4 @@
+// swift-format-ignore-file: NeverForceUnwrap, NeverUseForceTry
 import Bytes
 import HybridTime
 import Ledger
@@ -90,7 +91,8 @@ final class SimulatedReplicas {
     boxes[id] = nil
     disks[id]!.queue = []
     let disk = disks[id]!
-    let kept = Int.random(in: disk.durable...max(disk.durable, disk.written.count), using: &generator)
+    let kept = Int.random(
+      in: disk.durable...max(disk.durable, disk.written.count), using: &generator)
     disks[id]!.written = Array(disk.written.prefix(kept))
     disks[id]!.durable = kept
   }
@@ -231,7 +233,9 @@ final class SimulatedReplicas {
 }
 
 /// A payment of `cents` from one account to another under its own id.
-func draft(_ number: UInt64, cents: Int = 100, from: String = "alice", to: String = "bob") -> PaymentDraft {
+func draft(_ number: UInt64, cents: Int = 100, from: String = "alice", to: String = "bob")
+  -> PaymentDraft
+{
   var text: [UInt8] = []
   Amount.append(minorUnits: Int128(cents), exponent: 2, to: &text)
   return try! PaymentDraft(

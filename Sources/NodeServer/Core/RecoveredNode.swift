@@ -23,7 +23,8 @@ struct RecoveredNode: ~Copyable {
     let start = ContinuousClock.now
     try files.createDirectory(directory)
     let isEmpty = try !files.list(directory).contains { SegmentID(fileName: $0) != nil }
-    var recovery = ReplicaRecovery(configuration: configuration, ledger: LedgerState(seed: UInt64.random(in: 0 ... .max)))
+    var recovery = ReplicaRecovery(
+      configuration: configuration, ledger: LedgerState(seed: UInt64.random(in: 0 ... .max)))
     do {
       let hardStateFile = try HardStateFile(
         files, directory: settings.dataDirectory, clusterID: configuration.cluster,

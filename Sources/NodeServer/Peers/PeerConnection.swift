@@ -56,7 +56,8 @@ final class PeerConnection: ChannelInboundHandler {
     channel = context.channel
     var writer = ByteWriter(capacity: 64)
     PeerFrame.encode(hello, into: &writer)
-    context.writeAndFlush(wrapOutboundOut(context.channel.allocator.buffer(bytes: writer.bytes)), promise: nil)
+    let buffer = context.channel.allocator.buffer(bytes: writer.bytes)
+    context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -127,7 +127,8 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
     let failures = dials[peer, default: Dial()].failures
     dials[peer]?.failures = min(failures + 1, 10)
     let ceiling = min(Self.retryMillisecondsMax, Self.retryMillisecondsMin << Int64(failures))
-    let delay = Int64.random(in: Self.retryMillisecondsMin...max(ceiling, Self.retryMillisecondsMin + 1))
+    let delay = Int64.random(
+      in: Self.retryMillisecondsMin...max(ceiling, Self.retryMillisecondsMin + 1))
     loop.scheduleTask(in: .milliseconds(delay)) { self.dial(peer) }
   }
 

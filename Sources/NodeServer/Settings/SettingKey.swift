@@ -38,7 +38,8 @@ package struct SettingKey: Sendable {
 
 extension SettingKey {
   static let nodeID = SettingKey(
-    "node.id", .integer(default: 0, 0...1023), "This node's number in the cluster, from 1; required.")
+    "node.id", .integer(default: 0, 0...1023),
+    "This node's number in the cluster, from 1; required.")
   static let nodeName = SettingKey(
     "node.name", .text(default: ""), "The node's name in answers; empty: node<id>.")
   static let dataDirectory = SettingKey(
