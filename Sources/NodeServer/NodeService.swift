@@ -186,10 +186,10 @@ extension RunningNode {
       try? await Task.sleep(for: .milliseconds(Self.drainStepMilliseconds))
     }
     try? await loop.flatSubmit { environment.storage.drained() }.get()
-    try? await loop.submit {
+    try? await loop.flatSubmit {
       core.stop()
-      environment.transport.close()
       timeServers.close()
+      return environment.transport.close()
     }.get()
     try? await storagePool.shutdownGracefully()
     try? await readers.shutdownGracefully()

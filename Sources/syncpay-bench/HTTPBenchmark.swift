@@ -58,9 +58,15 @@ struct HTTPBenchmark: Sendable {
       overrides: settings.overrides)
     defer { nodes.stop() }
     try await nodes.waitUntilReady(on: group)
-    let section = try await measure(nodes.addresses, pids: nodes.pids, on: group)
+    let result: Result<BenchSection, any Error>
+    do {
+      result = .success(try await measure(nodes.addresses, pids: nodes.pids, on: group))
+    } catch {
+      result = .failure(error)
+    }
+    // A node that has ended says more than the error that followed from it.
     try nodes.requireRunning()
-    return section
+    return try result.get()
   }
 
   private func measure(

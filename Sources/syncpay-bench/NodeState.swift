@@ -40,7 +40,10 @@ struct NodeState: Equatable, Sendable {
 
   /// Asks a node.
   static func ask(_ address: HTTPAddress, on group: any EventLoopGroup) async throws -> NodeState {
-    let (status, body) = try await get("/status", from: address, on: group)
+    let (status, body): (Int, [UInt8])
+    do { (status, body) = try await get("/status", from: address, on: group) } catch {
+      throw BenchFailure("\(address) does not answer GET /status: \(error)")
+    }
     guard status == 200, let state = NodeState(json: body) else {
       throw BenchFailure("\(address) answers GET /status with \(status), which cannot be read.")
     }

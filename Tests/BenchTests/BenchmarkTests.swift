@@ -92,7 +92,7 @@ import Testing
   @Test func `http against nodes that are not there is a failure in words`() async throws {
     var settings = HTTPSettings.toy
     settings.addresses = [HTTPAddress(host: "127.0.0.1", port: 1)]
-    await #expect(throws: (any Error).self) { try await HTTPBenchmark(settings).run() }
+    await #expect(throws: BenchFailure.self) { try await HTTPBenchmark(settings).run() }
     settings.addresses = []
     settings.daemon = "/nonexistent/syncpayd"
     await #expect(throws: BenchFailure.self) { try await HTTPBenchmark(settings).run() }

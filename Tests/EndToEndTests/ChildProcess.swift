@@ -102,6 +102,9 @@ final class ChildProcess: Sendable {
   func end() {
     signal(SIGKILL)
     while poll() == nil { usleep(1000) }
+    // What a killed process under libfaketime leaves behind.
+    unlink("/dev/shm/faketime_shm_\(id)")
+    unlink("/dev/shm/sem.faketime_sem_\(id)")
   }
 
   // What still runs when the tests' own process exits is ended then.

@@ -32,6 +32,7 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
   private var dials: [NodeID: Dial] = [:]
   private var listener: (any Channel)?
   private var isClosing = false
+  private var closed: EventLoopPromise<Void>?
   private var accepted: [ObjectIdentifier: PeerConnection] = [:]
 
   private struct Dial {
@@ -86,13 +87,24 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
     for peer in addresses { connections[peer.id]?.flush() }
   }
 
-  /// Closes everything.
-  func close() {
+  /// Closes everything. Succeeds when no dial is under way any more: one that ended on a loop that
+  /// has been shut down would have nobody to tell.
+  func close() -> EventLoopFuture<Void> {
     loop.preconditionInEventLoop()
     isClosing = true
+    let promise = loop.makePromise(of: Void.self)
+    closed = promise
     listener?.close(promise: nil)
     for peer in addresses { connections[peer.id]?.fail("this node stops") }
     for connection in accepted.values { connection.fail("this node stops") }
+    endClosing()
+    return promise.futureResult
+  }
+
+  private func endClosing() {
+    guard isClosing, !dials.values.contains(where: \.isUnderWay) else { return }
+    closed?.succeed()
+    closed = nil
   }
 
   private func accept(_ channel: any Channel) throws {
@@ -118,6 +130,7 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
       .connect(host: address.host, port: address.port)
       .whenComplete { result in
         self.dials[peer]?.isUnderWay = false
+        self.endClosing()
         if case .failure = result { self.dialLater(peer) }
       }
   }
