@@ -105,9 +105,8 @@ let package = Package(
     command(
       "syncpay-bench",
       [
-        "Bytes", "JSONText", "HybridTime", "Ledger", "SegmentLog", "HostFiles", "Timeline", "Audit",
-        arguments, histogram,
-        nioCore, nioPosix, nioHTTP1,
+        "CLZ4", "Bytes", "JSONText", "HybridTime", "Ledger", "SegmentLog", "HostFiles", "Timeline",
+        "Audit", arguments, histogram, nioCore, nioPosix,
       ]),
     tests("BytesTests", ["Bytes"]),
     tests("HybridTimeTests", ["Bytes", "HybridTime"]),
@@ -133,5 +132,8 @@ let package = Package(
         lifecycle, logging,
       ]),
     tests("syncpayCommandTests", ["syncpay", arguments]),
+    tests("BenchTests", ["syncpay-bench", "JSONText", "Bytes", arguments, nioCore]),
+    tests("EndToEndTests", []),
+    tests("SourceTests", []),
   ]
 )

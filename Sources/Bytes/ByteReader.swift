@@ -40,7 +40,9 @@ public struct ByteReader: Sendable {
   @inlinable public var isAtEnd: Bool { position == end }
 
   /// Moves over `count` bytes and returns where they are.
-  @inlinable public mutating func skip(_ count: Int) throws(DecodeError) -> Range<Int> {
+  @inlinable @inline(__always) public mutating func skip(_ count: Int) throws(DecodeError) -> Range<
+    Int
+  > {
     guard count >= 0, count <= remaining else { throw .truncated(offset: position) }
     let start = position
     position += count
@@ -48,7 +50,7 @@ public struct ByteReader: Sendable {
   }
 
   /// Reads a fixed-width little-endian integer.
-  @inlinable public mutating func integer<T: FixedWidthInteger & BitwiseCopyable>(
+  @inlinable @inline(__always) public mutating func integer<T: FixedWidthInteger & BitwiseCopyable>(
     _ type: T.Type, in bytes: borrowing RawSpan
   ) throws(DecodeError) -> T {
     let width = MemoryLayout<T>.size
@@ -59,7 +61,7 @@ public struct ByteReader: Sendable {
   }
 
   /// Reads an unsigned LEB128 integer of at most 64 bits in its shortest form.
-  @inlinable public mutating func varint(
+  @inlinable @inline(__always) public mutating func varint(
     in bytes: borrowing RawSpan
   ) throws(DecodeError) -> UInt64 {
     let start = position
@@ -97,7 +99,7 @@ public struct ByteReader: Sendable {
   }
 
   /// Reads a zigzag LEB128 integer: 0, −1, 1, −2, … as 0, 1, 2, 3, ….
-  @inlinable public mutating func signedVarint(
+  @inlinable @inline(__always) public mutating func signedVarint(
     in bytes: borrowing RawSpan
   ) throws(DecodeError) -> Int64 {
     let raw = try varint(in: bytes)

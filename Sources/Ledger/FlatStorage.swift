@@ -38,7 +38,9 @@ struct FlatStorage<Element: BitwiseCopyable>: ~Copyable {
     precondition(MemoryLayout<Element>.alignment <= 16)
     let (byteCount, isTooLarge) = capacity.multipliedReportingOverflow(
       by: MemoryLayout<Element>.stride)
-    guard !isTooLarge, let raw = realloc(old, byteCount) else { fatalError("out of memory") }
+    guard !isTooLarge, let raw = realloc(old, byteCount) else {
+      preconditionFailure("out of memory")
+    }
     return raw.bindMemory(to: Element.self, capacity: capacity)
   }
 

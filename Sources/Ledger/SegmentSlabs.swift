@@ -33,7 +33,7 @@ struct SegmentSlabs: ~Copyable {
   private mutating func addSlab() {
     var raw: UnsafeMutableRawPointer?
     guard posix_memalign(&raw, Self.slabByteCount, Self.slabByteCount) == 0, let raw else {
-      fatalError("out of memory")
+      preconditionFailure("out of memory")
     }
     #if os(Linux)
       // A wish: where it is not granted, small pages do the same, slower.

@@ -28,7 +28,7 @@ package enum StartProblem: Error, CustomStringConvertible {
     switch self {
     case .directoryTaken(let directory):
       "another syncpayd runs on the data directory \(directory)"
-    case .log(let error): "the log cannot be opened: \(error)"
+    case .log(let error): "the log cannot be opened: \(error.sentence)"
     case .file(let error): "\(error)"
     case .bind(let address, let reason): "cannot listen on \(address): \(reason)"
     }

@@ -19,6 +19,7 @@ extension Replica {
       next += 1
       switch effect {
       case .persistHardState(let hardState):
+        recordedCommit = state.last.index
         effects.append(.store(.hardState(hardState, commit: state.last.index)))
       case .truncate(let index): truncate(from: index, into: &effects)
       case .append(let range):
@@ -83,6 +84,15 @@ extension Replica {
     }
     appendedTick = tick
     effects.append(.store(.append(batches)))
+  }
+
+  /// Now and then tells the hard state how far the log is committed, so that recovery knows what of
+  /// it may have been acknowledged: that is never torn, and never cut.
+  mutating func recordCommit(into effects: inout [ReplicaEffect]) {
+    guard tick.isMultiple(of: configuration.recordCommitTicks), state.last.index > recordedCommit
+    else { return }
+    recordedCommit = state.last.index
+    effects.append(.store(.hardState(raft.hardState, commit: recordedCommit)))
   }
 
   private func send(

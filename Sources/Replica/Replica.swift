@@ -43,6 +43,8 @@ package struct Replica: ~Copyable {
   var lastEventful = LogIndex.zero
   /// The tick at which this node last appended anything.
   var appendedTick = 0
+  /// Up to where the hard state on disk says that nothing may ever be cut.
+  var recordedCommit = LogIndex.zero
   /// Whether the node is about to stop.
   package internal(set) var isDraining = false
   /// Clock reports of this node that wait for a leader. They may be lost; payments may not.
@@ -92,6 +94,7 @@ package struct Replica: ~Copyable {
       raft.step(.tick, into: &raftEffects)
       expire(into: &effects)
       vouchForCommit(reading: reading, into: &effects)
+      recordCommit(into: &effects)
     case .submit(let submissions):
       for submission in submissions { submit(submission, into: &effects) }
     case .report(let drift, let sources):

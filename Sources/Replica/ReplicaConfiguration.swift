@@ -24,6 +24,8 @@ package struct ReplicaConfiguration: Sendable {
   package var answerTicksMax: Int
   /// A forwarded payment not settled after this many ticks is sent again.
   package var resendTicks: Int
+  /// Between two notes in the hard state of how far the log is committed.
+  package var recordCommitTicks: Int
   /// After so many ticks without a batch, a header vouches for the last commit.
   package var quietTicks: Int
   /// How far a hybrid time may be ahead of corrected time, nanoseconds.
@@ -44,6 +46,7 @@ package struct ReplicaConfiguration: Sendable {
     answerTicksMax = 500
     resendTicks = 100
     quietTicks = 25
+    recordCommitTicks = 100
     hybridAheadNanosecondsMax = 500_000_000
     cacheByteCountMax = 32 << 20
   }

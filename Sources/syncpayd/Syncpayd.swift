@@ -46,6 +46,7 @@ struct Syncpayd: AsyncParsableCommand {
       throw failure("\(error)")
     }
     if check { return print("the settings are sound") }
+    raiseDescriptorLimit()
     LoggingSystem.bootstrap(StreamLogHandler.standardError)
     var logger = Logger(label: loaded.name)
     logger.logLevel = loaded.logLevel

@@ -70,6 +70,15 @@ extension HTTPServerConfiguration {
   }
 }
 
+/// Lets this process open as many files as the system allows it: every connection is one.
+package func raiseDescriptorLimit() {
+  let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+  var limits = rlimit()
+  guard getrlimit(resource, &limits) == 0, limits.rlim_cur < limits.rlim_max else { return }
+  limits.rlim_cur = limits.rlim_max
+  _ = setrlimit(resource, &limits)
+}
+
 /// How many files this process may have open.
 private func descriptorLimit() -> Int {
   var limits = rlimit()

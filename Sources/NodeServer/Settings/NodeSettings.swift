@@ -101,6 +101,7 @@ package struct NodeSettings: Sendable {
     replica.batchByteCountMax = self[.batchBytes]
     replica.batchesInFlightMax = self[.batchesInFlight]
     replica.segmentByteCountMax = self[.segmentBytes]
+    replica.cacheByteCountMax = self[.cacheBytes]
     replica.compressionLevel = self[.compressionLevel]
     replica.pendingPaymentsMax = self[.pendingMax]
     replica.answerTicksMax = ticks(.answerMilliseconds)

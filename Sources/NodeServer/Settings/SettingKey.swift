@@ -104,6 +104,9 @@ extension SettingKey {
   static let compressionLevel = SettingKey(
     "segment.compression_level", .integer(default: 0, 0...12),
     "LZ4 level of new batches: 0 is fast, 3 to 12 are high compression.")
+  static let cacheBytes = SettingKey(
+    "cache.bytes_max", .integer(default: 33_554_432, 65_536...1_073_741_824),
+    "Applied batches kept in memory for followers that lag; those further behind are read for.")
   static let healthSuspect = SettingKey(
     "health.suspect_milliseconds", .integer(default: 2500, 100...600_000),
     "A peer silent for longer is suspect.")
@@ -149,7 +152,8 @@ extension SettingKey {
     nodeID, nodeName, dataDirectory, clusterName, clusterMembers, peerBind, httpHost, httpPort,
     httpConnectionsMax, httpBodyBytesMax, httpIdleSeconds, httpThreads, paymentUnitsMax,
     pendingMax, answerMilliseconds, resendMilliseconds, heartbeat, electionMin, electionMax,
-    batchEvents, batchBytes, batchesInFlight, segmentBytes, compressionLevel, healthSuspect,
+    batchEvents, batchBytes, batchesInFlight, segmentBytes, compressionLevel, cacheBytes,
+    healthSuspect,
     healthDown, timeServers, timeServerPoll, timePeerPoll, timeDrift, timeSlew, timeHostBound,
     timeAheadMax, timeReportSeconds, testRawOffset, testRawDrift, logLevel,
   ]
