@@ -5,9 +5,13 @@ set -euo pipefail
 # shellcheck source=tools/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
-if ! compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null; then
-  install_packages libfaketime ||
-    say "test: libfaketime is missing and could not be installed; tests that need it are skipped."
+# Tests of time run against these where they are; where not, those tests are skipped with a line.
+wanted=()
+compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || wanted+=(libfaketime)
+[ -x /usr/sbin/chronyd ] || [ -x /usr/bin/chronyd ] || wanted+=(chrony)
+if [ ${#wanted[@]} -gt 0 ]; then
+  install_packages "${wanted[@]}" ||
+    say "test: ${wanted[*]} could not be installed; tests that need them are skipped."
 fi
 
 say "Checking the formatting."
