@@ -1,4 +1,3 @@
-import HybridTime
 import Ledger
 
 /// One line of a table that is written as it comes: cells of fixed least width, no `String` on the
@@ -57,28 +56,5 @@ extension Currency {
     text.append(letters.0)
     text.append(letters.1)
     text.append(letters.2)
-  }
-}
-
-extension ClockStatus {
-  /// The status's name in reports.
-  var name: String {
-    switch self {
-    case .unsynchronized: "unsynchronized"
-    case .synchronized: "synchronized"
-    case .holdover: "holdover"
-    case .disrupted: "disrupted"
-    }
-  }
-}
-
-extension ClockReference {
-  /// The reference's name in reports.
-  var name: String {
-    switch self {
-    case .local: "local"
-    case .cluster: "cluster"
-    case .external: "external"
-    }
   }
 }

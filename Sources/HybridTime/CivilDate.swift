@@ -12,20 +12,17 @@ package struct CivilDate: Hashable, Sendable {
 
   /// A date by its numbers; nil where the calendar has no such day.
   ///
-  /// Precondition: `year` has at most nine digits.
+  /// Precondition: its days since 1970 fit 64 bits.
   package init?(year: Int, month: Int, day: Int) {
-    precondition(year.magnitude < 1_000_000_000)
     guard (1...12).contains(month), (1...31).contains(day) else { return nil }
     (self.year, self.month, self.day) = (year, month, day)
     guard Self(daysSince1970: daysSince1970) == self else { return nil }
   }
 
-  /// The date that many days after 1970-01-01, before it where negative.
+  /// The date a number of days after 1970-01-01, before it where negative.
   ///
-  /// Precondition: `days` has at most eleven digits, which is more than 64 bits of seconds need
-  /// for any time in nanoseconds.
+  /// Precondition: `days` is at least a million from either end of 64 bits.
   package init(daysSince1970 days: Int) {
-    precondition(days.magnitude < 1_000_000_000_000)
     let (era, dayOfEra) = divideDown(days + 719_468, by: 146_097)
     let yearOfEra =
       (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
@@ -45,13 +42,41 @@ package struct CivilDate: Hashable, Sendable {
   }
 }
 
+/// A time in UTC by the calendar, without leap seconds.
+package struct CivilTime: Hashable, Sendable {
+  /// The day.
+  package let date: CivilDate
+  /// Seconds since midnight, below 86 400.
+  package let secondOfDay: Int
+  /// Nanoseconds since that second began, below 1 000 000 000.
+  package let nanosecond: Int
+
+  /// The time so many seconds after 1970 began, before it where negative.
+  package init(secondsSince1970 seconds: Int) { self.init(second: seconds, nanosecond: 0) }
+
+  /// The time so many nanoseconds after 1970 began, before it where negative.
+  package init(nanosecondsSince1970 nanoseconds: Int64) {
+    let (second, nanosecond) = divideDown(Int(nanoseconds), by: 1_000_000_000)
+    self.init(second: second, nanosecond: nanosecond)
+  }
+
+  private init(second: Int, nanosecond: Int) {
+    let (day, secondOfDay) = divideDown(second, by: 86_400)
+    date = CivilDate(daysSince1970: day)
+    self.secondOfDay = secondOfDay
+    self.nanosecond = nanosecond
+  }
+
+  /// The hour, 0 to 23.
+  package var hour: Int { secondOfDay / 3600 }
+  /// The minute, 0 to 59.
+  package var minute: Int { secondOfDay / 60 % 60 }
+  /// The second, 0 to 59.
+  package var second: Int { secondOfDay % 60 }
+}
+
 /// A quotient rounded down, and the remainder that belongs to it, never negative.
-///
-/// Precondition: `divisor` is positive.
-package func divideDown<Number: FixedWidthInteger & SignedInteger>(
-  _ value: Number, by divisor: Number
-) -> (quotient: Number, remainder: Number) {
-  precondition(divisor > 0)
+private func divideDown(_ value: Int, by divisor: Int) -> (quotient: Int, remainder: Int) {
   let (quotient, remainder) = value.quotientAndRemainder(dividingBy: divisor)
   return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
 }

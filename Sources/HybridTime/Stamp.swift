@@ -10,6 +10,16 @@ public enum ClockStatus: UInt8, Sendable, CaseIterable {
   case holdover = 2
   /// A pause or a step was seen; what was known before it no longer vouches for now.
   case disrupted = 3
+
+  /// Stable name, in answers and reports.
+  package var name: String {
+    switch self {
+    case .unsynchronized: "unsynchronized"
+    case .synchronized: "synchronized"
+    case .holdover: "holdover"
+    case .disrupted: "disrupted"
+    }
+  }
 }
 
 /// What a bound is measured against. A bound on cluster time says how far the nodes are apart,
@@ -21,6 +31,15 @@ public enum ClockReference: UInt8, Sendable, CaseIterable {
   case cluster = 1
   /// A time server: true time, as far as the server tells it.
   case external = 2
+
+  /// Stable name, in answers and reports.
+  package var name: String {
+    switch self {
+    case .local: "local"
+    case .cluster: "cluster"
+    case .external: "external"
+    }
+  }
 }
 
 /// A hybrid logical time (Kulkarni et al., "Logical physical clocks", 2014): wall first, then logical.

@@ -53,6 +53,13 @@ import Testing
   }
 }
 
+@Test func `the names of statuses and references stay as they are`() {  // answers and reports
+  #expect(
+    ClockStatus.allCases.map(\.name)
+      == ["unsynchronized", "synchronized", "holdover", "disrupted"])
+  #expect(ClockReference.allCases.map(\.name) == ["local", "cluster", "external"])
+}
+
 @Suite struct StampCodecTests {
   private static func random(using generator: inout SeededGenerator) -> Stamp {
     let shift = Int64.random(in: 0...62, using: &generator)

@@ -213,26 +213,3 @@ extension JSONWriter {
     if let value { write(&self, value) } else { null() }
   }
 }
-
-extension ClockStatus {
-  /// Its name in answers.
-  var name: String {
-    switch self {
-    case .unsynchronized: "unsynchronized"
-    case .synchronized: "synchronized"
-    case .holdover: "holdover"
-    case .disrupted: "disrupted"
-    }
-  }
-}
-
-extension ClockReference {
-  /// Its name in answers.
-  var name: String {
-    switch self {
-    case .local: "local"
-    case .cluster: "cluster"
-    case .external: "external"
-    }
-  }
-}
