@@ -67,6 +67,7 @@ struct RunningNode: Sendable {
   private let group: MultiThreadedEventLoopGroup
   private let storagePool: NIOThreadPool
   private let readers: NIOThreadPool
+  private let catchUpPool: NIOThreadPool
   private let core: NodeCore
   private let environment: LoopEnvironment
   private let timeServers: TimeServerClient
@@ -78,7 +79,9 @@ struct RunningNode: Sendable {
     let loop = group.next()
     let storagePool = NIOThreadPool(numberOfThreads: 1)
     let readers = NIOThreadPool(numberOfThreads: 2)
+    let catchUpPool = NIOThreadPool(numberOfThreads: 1)
     storagePool.start()
+    catchUpPool.start()
     readers.start()
     let clock = HostClock(
       rawOffsetMilliseconds: settings[.testRawOffset],
@@ -86,18 +89,22 @@ struct RunningNode: Sendable {
     var recovered = try RecoveredNode(settings, logger: logger)
     let transport = PeerTransport(
       loop: loop, hello: PeerHello(cluster: settings.replica.cluster, node: settings.id),
-      members: settings.members, bind: settings.peerBind, clock: clock, logger: logger)
+      members: settings.members, bind: settings.peerBind,
+      silenceNanosecondsMax: settings.silenceNanosecondsMax, clock: clock, logger: logger)
     let timeServers = TimeServerClient(
-      loop: loop, servers: settings.timeServers, clock: clock, logger: logger)
-    let positions = recovered.positions
+      loop: loop, resolvers: readers, servers: settings.timeServers, clock: clock, logger: logger)
+    let reader = LogReader(
+      PosixFileSystem(), directory: RecoveredNode.logDirectory(settings),
+      positions: recovered.positions)
+    let catchUp = CatchUpReader(
+      loop: loop, pool: catchUpPool, reader: reader, transport: transport, logger: logger)
     let storage = StorageQueue(loop: loop, pool: storagePool, worker: recovered.takeWorker())
     let names = Dictionary(
       uniqueKeysWithValues: settings.members.map { ($0.id, "node\($0.id.rawValue)") })
     let environment = LoopEnvironment(
       loop: loop, clock: clock, transport: transport, storage: storage,
-      reader: LogReader(
-        PosixFileSystem(), directory: RecoveredNode.logDirectory(settings), positions: positions),
-      readers: readers, timeServers: timeServers, logger: logger,
+      reader: reader,
+      readers: readers, catchUp: catchUp, timeServers: timeServers, logger: logger,
       names: { names[$0] ?? "node\($0.rawValue)" },
       haltProcess: { Halt.now($0, logger: logger) })
     let node = Node(
@@ -108,7 +115,8 @@ struct RunningNode: Sendable {
     let core = NodeCore(loop: loop, environment: environment, node: node)
     let running = RunningNode(
       settings: settings, logger: logger, group: group, storagePool: storagePool,
-      readers: readers, core: core, environment: environment, timeServers: timeServers, lock: lock)
+      readers: readers, catchUpPool: catchUpPool, core: core, environment: environment,
+      timeServers: timeServers, lock: lock)
     do {
       try await loop.flatSubmit { () -> EventLoopFuture<Void> in
         transport.delegate = core
@@ -193,6 +201,7 @@ extension RunningNode {
     }.get()
     try? await storagePool.shutdownGracefully()
     try? await readers.shutdownGracefully()
+    try? await catchUpPool.shutdownGracefully()
     try? await group.shutdownGracefully()
     logger.notice("stopped", metadata: ["node": "\(settings.name)"])
   }

@@ -22,6 +22,8 @@ struct Ingress {
     let takenTick: Int
     /// When it was last given to a leader, or nil. A payment never given out was never logged.
     var sentTick: Int?
+    /// How often it was given out.
+    var sendCount = 0
   }
 
   private struct Arrival {
@@ -90,6 +92,7 @@ struct Ingress {
       if let payment = pending[id] {
         guard give(payment.record, payment.sentTick != nil) else { return }
         pending[id]?.sentTick = tick
+        pending[id]?.sendCount += 1
       }
       unsent.removeFirst()
     }
@@ -103,6 +106,7 @@ struct Ingress {
     {
       if let removed = remove(front.id) { expired.append(removed) }
     }
+    if !expired.isEmpty { unsent.removeAll { pending[$0] == nil } }
     return expired
   }
 
@@ -117,6 +121,7 @@ struct Ingress {
       removed.append(payment)
     }
     order.removeAll { pending[$0.id]?.number != $0.number }
+    if !removed.isEmpty { unsent.removeAll { pending[$0] == nil } }
     return removed
   }
 }

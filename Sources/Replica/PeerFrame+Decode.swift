@@ -106,7 +106,9 @@ extension PeerFrame {
     let previous = try decodeEntry(&reader, bytes)
     let commit = LogIndex(try reader.integer(UInt64.self, in: bytes))
     let count = Int(try reader.integer(UInt32.self, in: bytes))
-    guard count <= entryCountMax else { throw PeerFrameError.entryCountInvalid(count) }
+    guard count <= entryCountMax, previous.index.rawValue <= indexMax else {
+      throw PeerFrameError.entryCountInvalid(count)
+    }
     var batches: [Batch] = []
     batches.reserveCapacity(count)
     for offset in 0..<count {

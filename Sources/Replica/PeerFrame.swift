@@ -33,6 +33,11 @@ package enum PeerFrame {
   /// Most bytes of records in one forward frame.
   package static let forwardByteCountMax = 1 << 20
 
+  /// Highest index that a frame may name: the arithmetic on indices never overflows.
+  static let indexMax: UInt64 = 1 << 62
+  /// Length of a hello after its length field: until then a peer may send nothing longer.
+  package static let helloByteCount = 1 + 4 + 2 + 2 + ClusterID.byteCount
+
   static let helloMagic: UInt32 = 0x5950_5953  // "SYPY" in memory
 
   enum Kind: UInt8 {

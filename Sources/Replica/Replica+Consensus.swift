@@ -19,8 +19,8 @@ extension Replica {
       next += 1
       switch effect {
       case .persistHardState(let hardState):
-        recordedCommit = state.last.index
-        effects.append(.store(.hardState(hardState, commit: state.last.index)))
+        recordedCommit = max(recordedCommit, state.last.index)
+        effects.append(.store(.hardState(hardState, commit: recordedCommit)))
       case .truncate(let index): truncate(from: index, into: &effects)
       case .append(let range):
         let first = Int(range.first.rawValue - firstIndex.rawValue)

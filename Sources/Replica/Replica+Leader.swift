@@ -11,12 +11,13 @@ extension Replica {
     for record in reports { appendOwn(record) }
     reports.removeAll()
     guard ingress.hasUnsent else { return }
-    var taken: [[UInt8]] = []
-    ingress.send(tick: tick) { record, _ in
-      taken.append(record)
+    var taken: [(record: [UInt8], again: Bool)] = []
+    ingress.send(tick: tick) { record, again in
+      taken.append((record, again))
       return true
     }
-    for record in taken { appendOwn(record) }
+    let inFlight = taken.contains(where: \.again) ? idsInFlight() : []
+    for (record, again) in taken { appendOwn(record, unlessIn: again ? inFlight : []) }
   }
 
   /// As the leader: takes events of another node into the open batch.
@@ -25,6 +26,8 @@ extension Replica {
     into effects: inout [ReplicaEffect]
   ) {
     guard raft.role == .leader else { return }  // The sender will learn of the new leader.
+    // What is dropped here its sender sends again.
+    guard openBatches.count < configuration.openBatchesMax else { return }
     do {
       let parsed = try ForwardedRecords(events)
       do {
@@ -77,11 +80,14 @@ extension Replica {
         to: peer))
   }
 
-  private mutating func appendOwn(_ record: [UInt8]) {
+  private mutating func appendOwn(
+    _ record: [UInt8], unlessIn inFlight: Set<TransactionID> = []
+  ) {
     guard let parsed = try? ForwardedRecords(records: record, count: 1),
-      let stamp = parsed.records.first?.stamp
+      let own = parsed.records.first
     else { preconditionFailure("this node encodes only what it can read") }
-    append(record[...], stamp: stamp)
+    if let id = own.id, inFlight.contains(id) { return }
+    append(record[...], stamp: own.stamp)
   }
 
   private mutating func append(_ record: ArraySlice<UInt8>, stamp: Stamp) {
@@ -101,7 +107,9 @@ extension Replica {
   mutating func closeBatches(reading: ClockReading, into effects: inout [ReplicaEffect]) {
     while raft.role == .leader, !raft.isTransferring, let batch = openBatches.first, !batch.isEmpty,
       raft.last.index.rawValue - raft.commit.rawValue
-        < UInt64(configuration.batchesInFlightMax)
+        < UInt64(configuration.batchesInFlightMax),
+      raft.last.index.rawValue - min(raft.durable, raft.last.index).rawValue
+        < UInt64(configuration.batchesUnsyncedMax)
     {
       openBatches.removeFirst()
       propose(batch, reading: reading, into: &effects)

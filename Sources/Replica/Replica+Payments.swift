@@ -89,7 +89,11 @@ extension Replica {
       payment.sentTick != nil && payment.stamp.hybrid >= refusal.first
         && payment.stamp.hybrid <= refusal.last
     }
-    for payment in refused { settle(payment, .refused(.clockAhead), into: &effects) }
+    for payment in refused {
+      // One that was sent more than once may have been logged by another sending.
+      settle(
+        payment, .refused(payment.sendCount > 1 ? .inDoubt : .clockAhead), into: &effects)
+    }
   }
 
   /// Applies every batch that is committed and durable here, and answers this node's clients.
@@ -121,35 +125,35 @@ extension Replica {
     }
   }
 
+  /// Settles what waits here for an id that this batch holds, whoever sent it: a client may have
+  /// sent its payment to two nodes, and the ledger, not the sender, says what became of it.
   private mutating func answerClients(of batch: Batch, into effects: inout [ReplicaEffect]) {
     guard ingress.count > 0, batch.header.count > 0 else { return }
     let records = batch.records
     let span = records.span.bytes
     var cursor = RecordCursor(span)
-    var offset = 0
     while let record = try? cursor.next(in: span) {
-      defer { offset += 1 }
       guard record.kind == .payment, let payment = try? PaymentView(record.body, in: span),
-        payment.stamp.node == id, let waiting = ingress.remove(payment.id(in: span))
+        let waiting = ingress.remove(payment.id(in: span))
       else { continue }
-      let sequence = EventSequence(batch.header.firstSequence.rawValue + UInt64(offset))
-      let outcome = state.outcomes[offset]
       settle(
-        waiting, result(of: outcome, sequence, batch.header.index, waiting.stamp),
+        waiting, result(for: waiting, recorded: payment.stamp, in: batch.header.index),
         into: &effects)
     }
   }
 
+  /// What the ledger says of a waiting payment whose id an event at `index` has just used.
   private func result(
-    of outcome: Outcome, _ sequence: EventSequence, _ index: LogIndex, _ stamp: Stamp
+    for waiting: Ingress.Pending, recorded stamp: Stamp, in index: LogIndex
   ) -> PaymentResult {
-    if outcome.code == .applied {
-      return .applied(sequence: sequence, index: index, stamp: stamp)
+    switch state.ledger.precheck(waiting.draft) {
+    case .known(let sequence, .applied):
+      stamp == waiting.stamp
+        ? .applied(sequence: sequence, index: index, stamp: stamp) : .duplicate(of: sequence)
+    case .known(let sequence, let code): .rejected(code, sequence: sequence)
+    case .conflict: .refused(.idReused)
+    case .new: preconditionFailure("an applied event's id is in the ledger")
     }
-    guard outcome.code == .duplicate else { return .rejected(outcome.code, sequence: sequence) }
-    return outcome.originalCode == .applied
-      ? .duplicate(of: outcome.original)
-      : .rejected(outcome.originalCode, sequence: outcome.original)
   }
 
   private func settle(

@@ -65,6 +65,7 @@ package struct Replica: ~Copyable {
     nextSequence = recovery.nextSequence
     entries = recovery.entries
     lastEventful = recovery.lastEventful
+    recordedCommit = recovery.applied.index
     builder = BatchBuilder(compressionLevel: configuration.compressionLevel)
     state = recovery.takeState()
     leaderlessSince = 0

@@ -14,6 +14,11 @@ package struct ReplicaConfiguration: Sendable {
   /// Most batches that the leader has proposed and not seen committed. More overlap disk and
   /// network, fewer make larger batches.
   package var batchesInFlightMax: Int
+  /// Most batches that the leader has proposed and its own disk has not made durable: with a disk
+  /// that hangs, a leader whose followers go on must not fill its memory.
+  package var batchesUnsyncedMax: Int
+  /// Most batches that wait to be proposed; events beyond are dropped, and sent again.
+  package var openBatchesMax: Int
   /// A segment is closed before the batch that would make it longer than this, bytes.
   package var segmentByteCountMax: Int
   /// LZ4 level of new batches: 0 is fast mode, 3 and more high compression.
@@ -40,6 +45,8 @@ package struct ReplicaConfiguration: Sendable {
     batchEventsMax = 8192
     batchByteCountMax = 1 << 20
     batchesInFlightMax = 2
+    batchesUnsyncedMax = 256
+    openBatchesMax = 64
     segmentByteCountMax = 64 << 20
     compressionLevel = 0
     pendingPaymentsMax = 20_000

@@ -1,4 +1,4 @@
-import Bytes
+package import Bytes
 import HybridTime
 package import Ledger
 package import Raft
@@ -12,8 +12,8 @@ package struct ReplicaRecovery: ~Copyable {
   var state: AppliedState
   var entries: EntryCache
   var terms: RaftLogTerms
-  /// Largest commit index that a header vouched for.
-  var commit: LogIndex = .zero
+  /// Largest commit index that the hard state or a header vouched for.
+  var commit: LogIndex
   /// The last batch that holds events.
   var lastEventful = LogIndex.zero
   /// Greatest hybrid time in the log.
@@ -24,9 +24,12 @@ package struct ReplicaRecovery: ~Copyable {
   package private(set) var seals: [SegmentSeal] = []
   private let configuration: ReplicaConfiguration
 
-  /// Before the first batch.
-  package init(configuration: ReplicaConfiguration, ledger: consuming LedgerState) {
+  /// Before the first batch. `knownCommitted` is what the hard state vouches for.
+  package init(
+    configuration: ReplicaConfiguration, knownCommitted: LogIndex, ledger: consuming LedgerState
+  ) {
     self.configuration = configuration
+    commit = knownCommitted
     state = AppliedState(ledger: ledger)
     entries = EntryCache(byteCountMax: configuration.cacheByteCountMax)
     terms = RaftLogTerms()

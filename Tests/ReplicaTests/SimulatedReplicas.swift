@@ -15,6 +15,8 @@ final class SimulatedReplicas {
     /// How many of `written` are durable.
     var durable = 0
     var hardState = Raft.HardState.initial
+    /// What the hard state says is committed.
+    var committed = LogIndex.zero
     var queue: [Item] = []
     var seals: [SegmentSeal] = []
   }
@@ -78,7 +80,8 @@ final class SimulatedReplicas {
   }
 
   func start(_ id: NodeID) {
-    var recovery = ReplicaRecovery(configuration: configuration(id), ledger: LedgerState())
+    var recovery = ReplicaRecovery(
+      configuration: configuration(id), knownCommitted: disks[id]!.committed, ledger: LedgerState())
     for batch in disks[id]!.written { try! recovery.restore(batch) }
     boxes[id] = Box(
       Replica(
@@ -188,7 +191,10 @@ final class SimulatedReplicas {
         disks[id]!.written.removeLast(
           disks[id]!.written.count - Int(index.rawValue - 1))
         if let entry = persisted, entry.index >= index { persisted = nil }
-      case .command(.hardState(let state, _)): disks[id]!.hardState = state
+      case .command(.hardState(let state, let commit)):
+        precondition(commit >= disks[id]!.committed, "what is committed stays so")
+        disks[id]!.hardState = state
+        disks[id]!.committed = commit
       case .command(.seal(let seal)): disks[id]!.seals.append(seal)
       }
     }

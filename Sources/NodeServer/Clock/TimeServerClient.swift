@@ -9,15 +9,23 @@ import NodeRuntime
 /// `@unchecked Sendable`: everything after `init` happens on `loop`.
 final class TimeServerClient: @unchecked Sendable {
   private let loop: any EventLoop
+  private let resolvers: NIOThreadPool
   private let servers: [HostPort]
   private let clock: HostClock
   private let logger: Logger
   private var channels: [UInt16: any Channel] = [:]
+  /// Servers whose name is being looked up.
+  private var resolving: Set<UInt16> = []
   /// Called on `loop` with each datagram.
   var answered: ((UInt16, [UInt8], HostTime) -> Void)?
 
-  init(loop: any EventLoop, servers: [HostPort], clock: HostClock, logger: Logger) {
+  /// Names are looked up on `resolvers`: that may take as long as a name server is silent.
+  init(
+    loop: any EventLoop, resolvers: NIOThreadPool, servers: [HostPort], clock: HostClock,
+    logger: Logger
+  ) {
     self.loop = loop
+    self.resolvers = resolvers
     self.servers = servers
     self.clock = clock
     self.logger = logger
@@ -31,25 +39,30 @@ final class TimeServerClient: @unchecked Sendable {
       send(datagram, on: channel, server)
       return
     }
+    guard resolving.insert(server).inserted else { return }
     let address = servers[Int(server)]
-    DatagramBootstrap(group: loop)
-      .channelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture {
-          try channel.pipeline.syncOperations.addHandler(Receiver(client: self, server: server))
+    resolvers.runIfActive(eventLoop: loop) {
+      try SocketAddress.makeAddressResolvingHost(address.host, port: address.port)
+    }.flatMap { resolved in
+      DatagramBootstrap(group: self.loop)
+        .channelInitializer { channel in
+          channel.eventLoop.makeCompletedFuture {
+            try channel.pipeline.syncOperations.addHandler(
+              Receiver(client: self, server: server))
+          }
         }
+        .connect(to: resolved)
+    }.whenComplete { result in
+      self.resolving.remove(server)
+      switch result {
+      case .success(let channel):
+        self.channels[server] = channel
+        self.send(datagram, on: channel, server)
+      case .failure(let error):
+        self.logger.debug(
+          "time server unreachable", metadata: ["server": "\(address)", "error": "\(error)"])
       }
-      .connect(host: address.host, port: address.port)
-      .whenComplete { result in
-        switch result {
-        case .success(let channel):
-          self.channels[server] = channel
-          self.send(datagram, on: channel, server)
-        case .failure(let error):
-          self.logger.debug(
-            "time server unreachable",
-            metadata: ["server": "\(address)", "error": "\(error)"])
-        }
-      }
+    }
   }
 
   func close() {
@@ -80,7 +93,9 @@ final class TimeServerClient: @unchecked Sendable {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-      client.channels.removeValue(forKey: server)
+      if client.channels[server] === context.channel {
+        client.channels.removeValue(forKey: server)
+      }
       context.close(promise: nil)
     }
   }

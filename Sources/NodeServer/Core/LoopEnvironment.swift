@@ -22,6 +22,7 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
   let storage: StorageQueue<PosixFileSystem>
   let reader: LogReader<PosixFileSystem>
   let readers: NIOThreadPool
+  private let catchUp: CatchUpReader<PosixFileSystem>
   private let timeServers: TimeServerClient
   private let loop: any EventLoop
   private let logger: Logger
@@ -40,7 +41,8 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
   init(
     loop: any EventLoop, clock: HostClock, transport: PeerTransport,
     storage: StorageQueue<PosixFileSystem>, reader: LogReader<PosixFileSystem>,
-    readers: NIOThreadPool, timeServers: TimeServerClient, logger: Logger,
+    readers: NIOThreadPool, catchUp: CatchUpReader<PosixFileSystem>,
+    timeServers: TimeServerClient, logger: Logger,
     names: @escaping @Sendable (NodeID) -> String,
     haltProcess: @escaping @Sendable (String) -> Void
   ) {
@@ -50,6 +52,7 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
     self.storage = storage
     self.reader = reader
     self.readers = readers
+    self.catchUp = catchUp
     self.timeServers = timeServers
     self.logger = logger
     self.names = names
@@ -65,29 +68,7 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
   func store(_ work: [StorageWork]) { storage.append(work) }
 
   func readAndSend(_ request: AppendRequest, to peer: NodeID) {
-    readers.submit { [reader, loop, logger] state in
-      guard case .active = state else { return }
-      do {
-        var batches = try reader.batches(
-          from: request.previous.index.next, byteLimit: AppendParts.byteCountMax)
-        if batches.count > request.entryTerms.count {
-          batches.removeLast(batches.count - request.entryTerms.count)
-        }
-        // A change of leader may have replaced them meanwhile: then the follower refuses.
-        guard zip(batches, request.entryTerms).allSatisfy({ $0.term == $1 }) else { return }
-        let parts = AppendParts(request: request, batches: batches)
-        loop.execute {
-          for part in parts {
-            self.transport.send(.append(part.request, batches: part.batches), to: peer)
-          }
-          self.transport.flush()
-        }
-      } catch {
-        logger.error(
-          "cannot read the log for a peer",
-          metadata: ["peer": "\(peer.rawValue)", "error": "\(error)"])
-      }
-    }
+    catchUp.readAndSend(request, to: peer)
   }
 
   func settle(_ settlements: [PaymentSettlement]) {

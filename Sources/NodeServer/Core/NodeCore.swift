@@ -94,9 +94,12 @@ final class NodeCore: @unchecked Sendable {
     try await loop.submit { self.node.withLedger(body) }.get()
   }
 
-  /// Whether a payment of that id waits for its answer here.
-  func isPending(_ id: TransactionID) async throws -> Bool {
-    try await loop.submit { self.node.isPending(id) }.get()
+  /// What the ledger says of an id, and whether a payment of that id waits for its answer here: both
+  /// at one instant, or a payment applied in between would be neither.
+  func lookup(_ id: TransactionID) async throws -> (known: TransactionLookup, isPending: Bool) {
+    try await loop.submit {
+      (self.node.withLedger { $0.lookup(id) }, self.node.isPending(id))
+    }.get()
   }
 
   private func openMailbox() {

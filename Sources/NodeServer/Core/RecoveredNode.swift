@@ -23,13 +23,14 @@ struct RecoveredNode: ~Copyable {
     let start = ContinuousClock.now
     try files.createDirectory(directory)
     let isEmpty = try !files.list(directory).contains { SegmentID(fileName: $0) != nil }
-    var recovery = ReplicaRecovery(
-      configuration: configuration, ledger: LedgerState(seed: UInt64.random(in: 0 ... .max)))
     do {
       let hardStateFile = try HardStateFile(
         files, directory: settings.dataDirectory, clusterID: configuration.cluster,
         logIsEmpty: isEmpty)
       let hardState = hardStateFile.state
+      var recovery = ReplicaRecovery(
+        configuration: configuration, knownCommitted: hardState.knownDurable,
+        ledger: LedgerState(seed: UInt64.random(in: 0 ... .max)))
       var store = try SegmentStore.open(
         files, directory: directory, clusterID: configuration.cluster,
         recovery: RecoveryOptions(knownDurable: hardState.knownDurable),

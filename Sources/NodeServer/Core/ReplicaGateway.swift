@@ -78,14 +78,14 @@ final class ReplicaGateway: NodeGateway {
   }
 
   func transaction(_ id: TransactionID) async -> TransactionState {
-    guard let lookup = try? await core.withLedger({ $0.lookup(id) }) else { return .unknown }
-    switch lookup {
+    // Where the node cannot say, the payment is in doubt: never "safe to send".
+    guard let found = try? await core.lookup(id) else { return .pending }
+    switch found.known {
     case .applied(let sequence):
       guard let record = try? await record(at: sequence) else { return .pending }
       return .applied(record)
     case .rejected(let sequence, let code): return .rejected(code: code, sequence: sequence)
-    case .unknown:
-      return (try? await core.isPending(id)) ?? false ? .pending : .unknown
+    case .unknown: return found.isPending ? .pending : .unknown
     }
   }
 

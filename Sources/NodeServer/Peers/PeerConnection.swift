@@ -41,6 +41,8 @@ final class PeerConnection: ChannelInboundHandler {
   private var unflushed = false
   /// When the last bytes came in.
   private(set) var lastReadMonotonicNanoseconds: Int64
+  /// When the connection was made.
+  let createdMonotonicNanoseconds: Int64
 
   /// Bytes that may wait for a slow peer before messages are dropped: consensus sends again.
   private static let backlogByteCountMax = 64 << 20
@@ -49,7 +51,8 @@ final class PeerConnection: ChannelInboundHandler {
     self.hello = hello
     self.clock = clock
     self.owner = owner
-    lastReadMonotonicNanoseconds = clock.now().monotonicNanoseconds
+    createdMonotonicNanoseconds = clock.now().monotonicNanoseconds
+    lastReadMonotonicNanoseconds = createdMonotonicNanoseconds
   }
 
   func channelActive(context: ChannelHandlerContext) {
@@ -124,9 +127,7 @@ final class PeerConnection: ChannelInboundHandler {
       at: unread.readerIndex, endianness: .little, as: UInt32.self)
     {
       if case .closed = state { return }
-      guard length >= 1, length <= PeerFrame.byteCountMax else {
-        return fail("a frame of \(length) bytes")
-      }
+      guard isLengthAllowed(Int(length)) else { return fail("a frame of \(length) bytes") }
       let end = 4 + Int(length)
       guard unread.readableBytes >= end else {
         unread.reserveCapacity(minimumWritableBytes: end - unread.readableBytes)
@@ -140,6 +141,14 @@ final class PeerConnection: ChannelInboundHandler {
       unread.clear()
     } else if unread.readerIndex > 1 << 20 {
       unread.discardReadBytes()
+    }
+  }
+
+  /// Nobody makes this node hold more than a hello before it has said one.
+  private func isLengthAllowed(_ length: Int) -> Bool {
+    switch state {
+    case .awaitingHello: length == PeerFrame.helloByteCount
+    case .established, .closed: length >= 1 && length <= PeerFrame.byteCountMax
     }
   }
 

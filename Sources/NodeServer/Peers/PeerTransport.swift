@@ -33,27 +33,34 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
   private var listener: (any Channel)?
   private var isClosing = false
   private var closed: EventLoopPromise<Void>?
+  /// Connections of others that have not said who they are.
   private var accepted: [ObjectIdentifier: PeerConnection] = [:]
+  private let silenceNanosecondsMax: Int64
 
+  /// Invariant: of `isUnderWay`, `isScheduled` and a `connection` that waits for its hello, at most
+  /// one at a time, so that a peer is dialled by one chain of attempts.
   private struct Dial {
     var failures = 0
     var isUnderWay = false
+    var isScheduled = false
+    var connection: PeerConnection?
   }
 
-  /// Connections that may wait for their hello.
+  /// Connections of others that may wait for their hello.
   private static let unnamedMax = 64
+  /// For so long they may, nanoseconds.
+  private static let helloNanosecondsMax: Int64 = 4_000_000_000
   private static let connectTimeout = TimeAmount.seconds(1)
   private static let retryMillisecondsMin: Int64 = 50
   private static let retryMillisecondsMax: Int64 = 1000
-  /// A connection on which nothing came for so long is closed and dialled anew: after a partition
-  /// heals, TCP's own retransmission may wait for minutes.
-  private static let silenceNanosecondsMax: Int64 = 4_000_000_000
-
+  /// A connection on which nothing came for `silenceNanosecondsMax` is closed and dialled anew:
+  /// after a partition heals, TCP's own retransmission may wait for minutes.
   init(
     loop: any EventLoop, hello: PeerHello, members: [(id: NodeID, address: HostPort)],
-    bind: HostPort, clock: HostClock, logger: Logger
+    bind: HostPort, silenceNanosecondsMax: Int64, clock: HostClock, logger: Logger
   ) {
     self.loop = loop
+    self.silenceNanosecondsMax = silenceNanosecondsMax
     self.hello = hello
     addresses = members.filter { $0.id != hello.node }
     self.bind = bind
@@ -96,7 +103,9 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
     closed = promise
     listener?.close(promise: nil)
     for peer in addresses { connections[peer.id]?.fail("this node stops") }
-    for connection in accepted.values { connection.fail("this node stops") }
+    for connection in Array(accepted.values) + dials.values.compactMap(\.connection) {
+      connection.fail("this node stops")
+    }
     endClosing()
     return promise.futureResult
   }
@@ -112,37 +121,50 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
       throw ChannelError.operationUnsupported
     }
     let connection = PeerConnection(hello: hello, clock: clock, owner: self)
-    accepted[ObjectIdentifier(connection)] = connection
     try channel.pipeline.syncOperations.addHandler(connection)
+    accepted[ObjectIdentifier(connection)] = connection
   }
 
   private func dial(_ peer: NodeID) {
-    guard !isClosing, connections[peer] == nil, !(dials[peer]?.isUnderWay ?? false),
-      let address = addresses.first(where: { $0.id == peer })?.address
+    let known = dials[peer, default: Dial()]
+    guard !isClosing, connections[peer] == nil, !known.isUnderWay, !known.isScheduled,
+      known.connection == nil, let address = addresses.first(where: { $0.id == peer })?.address
     else { return }
     dials[peer, default: Dial()].isUnderWay = true
     ClientBootstrap(group: loop)
       .connectTimeout(Self.connectTimeout)
       .channelOption(.socketOption(.tcp_nodelay), value: 1)
       .channelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
+        channel.eventLoop.makeCompletedFuture {
+          // A name may resolve to several addresses: each attempt has a connection of its own.
+          let connection = PeerConnection(hello: self.hello, clock: self.clock, owner: self)
+          try channel.pipeline.syncOperations.addHandler(connection)
+          self.dials[peer]?.connection = connection
+        }
       }
       .connect(host: address.host, port: address.port)
       .whenComplete { result in
         self.dials[peer]?.isUnderWay = false
         self.endClosing()
-        if case .failure = result { self.dialLater(peer) }
+        if case .failure = result {
+          self.dials[peer]?.connection = nil
+          self.dialLater(peer)
+        }
       }
   }
 
   private func dialLater(_ peer: NodeID) {
-    guard !isClosing, peer > hello.node else { return }
+    guard !isClosing, peer > hello.node, !dials[peer, default: Dial()].isScheduled else { return }
     let failures = dials[peer, default: Dial()].failures
     dials[peer]?.failures = min(failures + 1, 10)
     let ceiling = min(Self.retryMillisecondsMax, Self.retryMillisecondsMin << Int64(failures))
     let delay = Int64.random(
       in: Self.retryMillisecondsMin...max(ceiling, Self.retryMillisecondsMin + 1))
-    loop.scheduleTask(in: .milliseconds(delay)) { self.dial(peer) }
+    dials[peer]?.isScheduled = true
+    loop.scheduleTask(in: .milliseconds(delay)) {
+      self.dials[peer]?.isScheduled = false
+      self.dial(peer)
+    }
   }
 
   private func watchSilence() {
@@ -151,20 +173,23 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
       let now = self.clock.now().monotonicNanoseconds
       for peer in self.addresses {
         guard let connection = self.connections[peer.id],
-          now - connection.lastReadMonotonicNanoseconds > Self.silenceNanosecondsMax
+          now - connection.lastReadMonotonicNanoseconds > self.silenceNanosecondsMax
         else { continue }
-        connection.fail("nothing was heard for \(Self.silenceNanosecondsMax / 1_000_000_000) s")
+        connection.fail("nothing was heard for \(self.silenceNanosecondsMax / 1_000_000) ms")
       }
-      for connection in self.accepted.values
-      where now - connection.lastReadMonotonicNanoseconds > Self.silenceNanosecondsMax {
+      let unnamed = Array(self.accepted.values) + self.dials.values.compactMap(\.connection)
+      for connection in unnamed
+      where now - connection.createdMonotonicNanoseconds > Self.helloNanosecondsMax {
         connection.fail("it did not say who it is")
       }
     }
   }
 
   func established(_ connection: PeerConnection, peer: NodeID) -> Bool {
-    accepted.removeValue(forKey: ObjectIdentifier(connection))
     guard !isClosing, addresses.contains(where: { $0.id == peer }) else { return false }
+    accepted.removeValue(forKey: ObjectIdentifier(connection))
+    if let dialled = dialledPeer(connection), dialled != peer { return false }
+    dials[peer]?.connection = nil
     // A new connection means that the peer gave up the old one.
     let old = connections.updateValue(connection, forKey: peer)
     old?.fail("the peer connected anew")
@@ -185,7 +210,10 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
     accepted.removeValue(forKey: ObjectIdentifier(connection))
     guard let peer else {
       logger.debug("connection without a hello ended", metadata: ["reason": "\(reason)"])
-      redialMissing()
+      if let dialled = dialledPeer(connection) {
+        dials[dialled]?.connection = nil
+        dialLater(dialled)
+      }
       return
     }
     guard connections[peer] === connection else { return }
@@ -196,10 +224,8 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
     dialLater(peer)
   }
 
-  /// A dialled connection that ended before the hello is not known by peer: look who is missing.
-  private func redialMissing() {
-    for peer in addresses where peer.id > hello.node && connections[peer.id] == nil {
-      if !(dials[peer.id]?.isUnderWay ?? false) { dialLater(peer.id) }
-    }
+  /// The peer that a connection without a hello was dialled for, if it was dialled.
+  private func dialledPeer(_ connection: PeerConnection) -> NodeID? {
+    addresses.first { dials[$0.id]?.connection === connection }?.id
   }
 }

@@ -124,6 +124,11 @@ package struct NodeSettings: Sendable {
     return clock
   }
 
+  /// A healthy connection is never so silent: clock exchanges go both ways.
+  var silenceNanosecondsMax: Int64 {
+    max(4000, 4 * Int64(self[.timePeerPoll])) * 1_000_000
+  }
+
   var thresholds: HealthThresholds {
     HealthThresholds(
       suspectNanoseconds: Int64(self[.healthSuspect]) * 1_000_000,

@@ -1,0 +1,99 @@
+import Bytes
+import Logging
+import NIOCore
+import NIOPosix
+import Raft
+import Replica
+import SegmentLog
+
+/// Reads batches for followers that are behind what memory holds: on a thread of its own, for each
+/// peer one request at a time and in order, so that what is sent never has a gap.
+///
+/// `@unchecked Sendable`: `queues` is touched on `loop` only, which every job hops back to.
+final class CatchUpReader<FileSystem: LogFileSystem>: @unchecked Sendable {
+  private struct Queue {
+    var isReading = false
+    var waiting: [AppendRequest] = []
+  }
+
+  /// Requests that wait for one peer. More are dropped: consensus asks again when it hears from the
+  /// follower.
+  private static var waitingMax: Int { 4 }
+
+  private let loop: any EventLoop
+  private let pool: NIOThreadPool
+  private let reader: LogReader<FileSystem>
+  private let transport: PeerTransport
+  private let logger: Logger
+  private var queues: [NodeID: Queue] = [:]
+
+  /// A reader over a started pool of one thread.
+  init(
+    loop: any EventLoop, pool: NIOThreadPool, reader: LogReader<FileSystem>,
+    transport: PeerTransport, logger: Logger
+  ) {
+    self.loop = loop
+    self.pool = pool
+    self.reader = reader
+    self.transport = transport
+    self.logger = logger
+  }
+
+  /// Reads all entries that a request names and sends them. On the loop.
+  func readAndSend(_ request: AppendRequest, to peer: NodeID) {
+    var queue = queues[peer, default: Queue()]
+    // A leader of a later term asks: what an earlier one asked for is of no use.
+    queue.waiting.removeAll { $0.term != request.term || $0.previous == request.previous }
+    if queue.waiting.count < Self.waitingMax { queue.waiting.append(request) }
+    queues[peer] = queue
+    readNext(peer)
+  }
+
+  private func readNext(_ peer: NodeID) {
+    guard var queue = queues[peer], !queue.isReading, !queue.waiting.isEmpty else { return }
+    let request = queue.waiting.removeFirst()
+    queue.isReading = true
+    queues[peer] = queue
+    pool.submit { [self] state in
+      if case .active = state { read(request, for: peer) }
+      loop.execute {
+        self.queues[peer]?.isReading = false
+        self.readNext(peer)
+      }
+    }
+  }
+
+  /// On the pool: reads in pieces of one frame, so that memory holds few at a time.
+  private func read(_ request: AppendRequest, for peer: NodeID) {
+    var rest = request
+    while !rest.entryTerms.isEmpty {
+      do {
+        var batches = try reader.batches(
+          from: rest.previous.index.next, byteLimit: AppendParts.byteCountMax)
+        if batches.count > rest.entryTerms.count {
+          batches.removeLast(batches.count - rest.entryTerms.count)
+        }
+        // A change of leader may have replaced them meanwhile: then the request is out of date.
+        guard let last = batches.last, zip(batches, rest.entryTerms).allSatisfy({ $0.term == $1 })
+        else { return }
+        send(rest, batches, to: peer)
+        rest.previous = EntryID(index: last.index, term: last.term)
+        rest.entryTerms.removeFirst(batches.count)
+      } catch {
+        logger.error(
+          "cannot read the log for a peer",
+          metadata: ["peer": "\(peer.rawValue)", "error": "\(error.sentence)"])
+        return
+      }
+    }
+  }
+
+  private func send(_ request: AppendRequest, _ batches: [Batch], to peer: NodeID) {
+    loop.execute {
+      for part in AppendParts(request: request, batches: batches) {
+        self.transport.send(.append(part.request, batches: part.batches), to: peer)
+      }
+      self.transport.flush()
+    }
+  }
+}
