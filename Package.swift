@@ -76,6 +76,7 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+    .systemLibrary(name: "CHost"),
     library("Bytes", [crypto]),
     library("HybridTime", ["Bytes"]),
     library("JSONText", ["Bytes"]),
@@ -86,7 +87,7 @@ let package = Package(
     library("Timeline", ["Bytes", "HybridTime", heap]),
     library(
       "Replica", ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", deque]),
-    library("HostFiles", ["SegmentLog"]),
+    library("HostFiles", ["CHost", "SegmentLog"]),
     library(
       "NodeRuntime",
       ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica"]),
@@ -99,7 +100,7 @@ let package = Package(
         httpTypes, hummingbird, lifecycle,
         logging, configuration, systemPackage,
       ]),
-    command("syncpayd", ["NodeServer", arguments, logging, lifecycle, unixSignals]),
+    command("syncpayd", ["HostFiles", "NodeServer", arguments, logging, lifecycle, unixSignals]),
     command("syncpay", [arguments, httpClient, nioCore, nioHTTP1]),
     command("syncpay-audit", ["Bytes", "Audit", "HostFiles", arguments]),
     command(

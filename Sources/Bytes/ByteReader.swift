@@ -74,7 +74,7 @@ public struct ByteReader: Sendable {
     return try longVarint(first: first, in: bytes)
   }
 
-  @inlinable mutating func longVarint(
+  @inlinable @inline(__always) mutating func longVarint(
     first: UInt8, in bytes: borrowing RawSpan
   ) throws(DecodeError) -> UInt64 {
     let start = position

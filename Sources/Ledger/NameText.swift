@@ -86,15 +86,9 @@ public enum NameText {
   ) -> Bool {
     var offset = range.lowerBound
     let end = range.upperBound
-    // Eight ASCII bytes at a time: high bits, bytes below 0x20, bytes equal to 0x7F.
-    while offset + 8 <= end {
-      let word = bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
-      let belowSpace = (word &- 0x2020_2020_2020_2020) & ~word
-      let notDelete = word ^ 0x7f7f_7f7f_7f7f_7f7f
-      let isDelete = (notDelete &- 0x0101_0101_0101_0101) & ~notDelete
-      if (word | belowSpace | isDelete) & 0x8080_8080_8080_8080 != 0 { break }
-      offset += 8
-    }
+    while offset + 8 <= end, isPlain(at: offset, in: bytes) { offset += 8 }
+    // What is left of a long enough name is looked at together with the bytes before it.
+    if offset + 8 > end, range.count >= 8, isPlain(at: end - 8, in: bytes) { offset = end }
     var scalarCount = offset - range.lowerBound
     while offset < end {
       guard let (scalar, length) = scalar(at: offset, end: end, in: bytes),
@@ -104,6 +98,16 @@ public enum NameText {
       offset += length
     }
     return scalarCount <= scalarCountMax
+  }
+
+  /// Whether eight bytes are ASCII without controls: no high bit, none below 0x20, none 0x7F.
+  @inline(__always)
+  private static func isPlain(at offset: Int, in bytes: borrowing RawSpan) -> Bool {
+    let word = bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
+    let belowSpace = (word &- 0x2020_2020_2020_2020) & ~word
+    let notDelete = word ^ 0x7f7f_7f7f_7f7f_7f7f
+    let isDelete = (notDelete &- 0x0101_0101_0101_0101) & ~notDelete
+    return (word | belowSpace | isDelete) & 0x8080_8080_8080_8080 == 0
   }
 
   /// The scalar at `offset` and its length, or nil where the bytes are not UTF-8: surrogates,

@@ -52,6 +52,7 @@ extension TimelineOrder: ExpressibleByArgument {}
 /// Runs an audit. A reader that goes away ends the command quietly; other errors are sentences,
 /// and exit status 2 says that something could not be read.
 func run<T>(_ body: () throws(AuditError) -> T) throws -> T {
+  HostMemory.keepFreed()
   do {
     return try body()
   } catch {

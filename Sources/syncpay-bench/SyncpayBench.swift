@@ -1,4 +1,5 @@
 import ArgumentParser
+import HostFiles
 
 /// Measures syncpay, beside the limits of the machine measured in the same run.
 @main
@@ -47,6 +48,7 @@ struct SharedOptions: ParsableArguments {
           + "or try the benchmarks with --toy.")
     }
     Interruption.install()
+    HostMemory.keepFreed()
     if BuildMode.current == .debug {
       Terminal.note("warning: a debug build; the figures say nothing about speed.")
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import HostFiles
 import Logging
 import NodeServer
 import ServiceLifecycle
@@ -47,6 +48,7 @@ struct Syncpayd: AsyncParsableCommand {
     }
     if check { return print("the settings are sound") }
     raiseDescriptorLimit()
+    HostMemory.keepFreed()
     LoggingSystem.bootstrap(StreamLogHandler.standardError)
     var logger = Logger(label: loaded.name)
     logger.logLevel = loaded.logLevel
