@@ -99,13 +99,12 @@ struct RunningNode: Sendable {
     let catchUp = CatchUpReader(
       loop: loop, pool: catchUpPool, reader: reader, transport: transport, logger: logger)
     let storage = StorageQueue(loop: loop, pool: storagePool, worker: recovered.takeWorker())
-    let names = Dictionary(
-      uniqueKeysWithValues: settings.members.map { ($0.id, "node\($0.id.rawValue)") })
+    let identity = settings.identity
     let environment = LoopEnvironment(
-      loop: loop, clock: clock, transport: transport, storage: storage,
+      clock: clock, transport: transport, storage: storage,
       reader: reader,
       readers: readers, catchUp: catchUp, timeServers: timeServers, logger: logger,
-      names: { names[$0] ?? "node\($0.rawValue)" },
+      names: { identity.name(of: $0) },
       haltProcess: { Halt.now($0, logger: logger) })
     let node = Node(
       replica: recovered.takeReplica(), clock: settings.clock,

@@ -15,8 +15,8 @@ package struct AppliedState: ~Copyable {
   private var segmentFirst: LogIndex
   /// The ledger's digest before that segment.
   private var segmentLedgerBefore: Digest256
-  /// What applying the last batch gave, one for each event. Reused.
-  package private(set) var outcomes: [Outcome] = []
+  /// Room for what applying a batch gives, one for each event. Reused.
+  private var outcomes: [Outcome] = []
 
   /// An empty ledger before the first batch.
   package init(ledger: consuming LedgerState) {

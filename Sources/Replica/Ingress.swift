@@ -86,11 +86,12 @@ struct Ingress {
     return tick - sent >= resendTicks
   }
 
-  /// Calls `give` with each unsent record, in order, for as long as it returns true.
-  mutating func send(tick: Int, _ give: (_ record: [UInt8], _ again: Bool) -> Bool) {
+  /// Calls `give` with each unsent payment as it was before, in order, for as long as it returns
+  /// true. One that was given before has a `sentTick`.
+  mutating func send(tick: Int, _ give: (Pending) -> Bool) {
     while let id = unsent.first {
       if let payment = pending[id] {
-        guard give(payment.record, payment.sentTick != nil) else { return }
+        guard give(payment) else { return }
         pending[id]?.sentTick = tick
         pending[id]?.sendCount += 1
       }

@@ -8,16 +8,18 @@ import SegmentLog
 extension Replica {
   /// As the leader: takes this node's own unsent payments and reports into the open batch.
   mutating func takeOwnPayments() {
-    for record in reports { appendOwn(record) }
+    for report in reports { append(report.record[...], stamp: report.stamp) }
     reports.removeAll()
     guard ingress.hasUnsent else { return }
-    var taken: [(record: [UInt8], again: Bool)] = []
-    ingress.send(tick: tick) { record, again in
-      taken.append((record, again))
+    var taken: [Ingress.Pending] = []
+    ingress.send(tick: tick) { payment in
+      taken.append(payment)
       return true
     }
-    let inFlight = taken.contains(where: \.again) ? idsInFlight() : []
-    for (record, again) in taken { appendOwn(record, unlessIn: again ? inFlight : []) }
+    let inFlight = taken.contains { $0.sentTick != nil } ? idsInFlight() : []
+    for payment in taken where payment.sentTick == nil || !inFlight.contains(payment.draft.id) {
+      append(payment.record[...], stamp: payment.stamp)
+    }
   }
 
   /// As the leader: takes events of another node into the open batch.
@@ -78,16 +80,6 @@ extension Replica {
         .forwardRefused(
           ForwardRefusal(first: parsed.hybridFirst, last: parsed.hybridLast, reason: reason)),
         to: peer))
-  }
-
-  private mutating func appendOwn(
-    _ record: [UInt8], unlessIn inFlight: Set<TransactionID> = []
-  ) {
-    guard let parsed = try? ForwardedRecords(records: record, count: 1),
-      let own = parsed.records.first
-    else { preconditionFailure("this node encodes only what it can read") }
-    if let id = own.id, inFlight.contains(id) { return }
-    append(record[...], stamp: own.stamp)
   }
 
   private mutating func append(_ record: ArraySlice<UInt8>, stamp: Stamp) {

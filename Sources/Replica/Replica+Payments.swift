@@ -51,13 +51,12 @@ extension Replica {
     driftPartsPerBillion: Int64, sources: [ClockSourceReport], reading: ClockReading
   ) {
     let time = hybrid.tickRegardless(correctedNanoseconds: reading.correctedNanoseconds)
+    let stamp = Stamp(reading: reading, hybrid: time, node: id)
     var writer = ByteWriter(capacity: 128)
-    ClockReport(
-      stamp: Stamp(reading: reading, hybrid: time, node: id),
-      driftPartsPerBillion: driftPartsPerBillion, sources: sources
-    ).encode(into: &writer)
+    ClockReport(stamp: stamp, driftPartsPerBillion: driftPartsPerBillion, sources: sources)
+      .encode(into: &writer)
     if reports.count >= Self.reportsMax { reports.removeFirst() }
-    reports.append(writer.bytes)
+    reports.append((writer.bytes, stamp))
   }
 
   /// Most clock reports that wait for a leader.
@@ -68,15 +67,15 @@ extension Replica {
     guard let leader = raft.leader, leader != id else { return }
     while ingress.hasUnsent || !reports.isEmpty {
       var events = ForwardedEvents(count: reports.count, records: [], mayRepeat: false)
-      for record in reports { events.records.append(contentsOf: record) }
+      for report in reports { events.records.append(contentsOf: report.record) }
       reports.removeAll()
-      ingress.send(tick: tick) { record, again in
-        guard events.records.count + record.count <= PeerFrame.forwardByteCountMax else {
+      ingress.send(tick: tick) { payment in
+        guard events.records.count + payment.record.count <= PeerFrame.forwardByteCountMax else {
           return false
         }
-        events.records.append(contentsOf: record)
+        events.records.append(contentsOf: payment.record)
         events.count += 1
-        events.mayRepeat = events.mayRepeat || again
+        events.mayRepeat = events.mayRepeat || payment.sentTick != nil
         return true
       }
       effects.append(.send(.forward(events), to: leader))

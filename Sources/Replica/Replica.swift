@@ -48,7 +48,7 @@ package struct Replica: ~Copyable {
   /// Whether the node is about to stop.
   package internal(set) var isDraining = false
   /// Clock reports of this node that wait for a leader. They may be lost; payments may not.
-  var reports: [[UInt8]] = []
+  var reports: [(record: [UInt8], stamp: Stamp)] = []
   var raftEffects: [RaftEffect] = []
 
   /// A replica from what was rebuilt from its segments, all of which is durable.

@@ -24,7 +24,6 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
   let readers: NIOThreadPool
   private let catchUp: CatchUpReader<PosixFileSystem>
   private let timeServers: TimeServerClient
-  private let loop: any EventLoop
   private let logger: Logger
   private let names: @Sendable (NodeID) -> String
   private let haltProcess: @Sendable (String) -> Void
@@ -39,14 +38,13 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
   private static let snapshotAgeMax: Int64 = 100_000_000
 
   init(
-    loop: any EventLoop, clock: HostClock, transport: PeerTransport,
+    clock: HostClock, transport: PeerTransport,
     storage: StorageQueue<PosixFileSystem>, reader: LogReader<PosixFileSystem>,
     readers: NIOThreadPool, catchUp: CatchUpReader<PosixFileSystem>,
     timeServers: TimeServerClient, logger: Logger,
     names: @escaping @Sendable (NodeID) -> String,
     haltProcess: @escaping @Sendable (String) -> Void
   ) {
-    self.loop = loop
     self.clock = clock
     self.transport = transport
     self.storage = storage
