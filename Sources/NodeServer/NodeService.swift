@@ -86,7 +86,7 @@ struct RunningNode: Sendable {
     let clock = HostClock(
       rawOffsetMilliseconds: settings[.testRawOffset],
       rawDriftPartsPerMillion: settings[.testRawDrift])
-    var recovered = try RecoveredNode(settings, logger: logger)
+    var recovered = try NodeRecovery(settings, logger: logger)
     let transport = PeerTransport(
       loop: loop, hello: PeerHello(cluster: settings.replica.cluster, node: settings.id),
       members: settings.members, bind: settings.peerBind,
@@ -94,8 +94,7 @@ struct RunningNode: Sendable {
     let timeServers = TimeServerClient(
       loop: loop, resolvers: readers, servers: settings.timeServers, clock: clock, logger: logger)
     let reader = LogReader(
-      PosixFileSystem(), directory: RecoveredNode.logDirectory(settings),
-      positions: recovered.positions)
+      PosixFileSystem(), directory: recovered.logDirectory, positions: recovered.positions)
     let catchUp = CatchUpReader(
       loop: loop, pool: catchUpPool, reader: reader, transport: transport, logger: logger)
     let storage = StorageQueue(loop: loop, pool: storagePool, worker: recovered.takeWorker())

@@ -2,6 +2,7 @@ import Bytes
 import Logging
 import NIOCore
 import NIOPosix
+import NodeRuntime
 import Raft
 import Replica
 import SegmentLog
@@ -63,28 +64,15 @@ final class CatchUpReader<FileSystem: LogFileSystem>: @unchecked Sendable {
     }
   }
 
-  /// On the pool: reads in pieces of one frame, so that memory holds few at a time.
+  /// On the pool.
   private func read(_ request: AppendRequest, for peer: NodeID) {
-    var rest = request
-    while !rest.entryTerms.isEmpty {
-      do {
-        var batches = try reader.batches(
-          from: rest.previous.index.next, byteLimit: AppendParts.byteCountMax)
-        if batches.count > rest.entryTerms.count {
-          batches.removeLast(batches.count - rest.entryTerms.count)
-        }
-        // A change of leader may have replaced them meanwhile: then the request is out of date.
-        guard let last = batches.last, zip(batches, rest.entryTerms).allSatisfy({ $0.term == $1 })
-        else { return }
-        send(rest, batches, to: peer)
-        rest.previous = EntryID(index: last.index, term: last.term)
-        rest.entryTerms.removeFirst(batches.count)
-      } catch {
-        logger.error(
-          "cannot read the log for a peer",
-          metadata: ["peer": "\(peer.rawValue)", "error": "\(error.sentence)"])
-        return
-      }
+    var pieces = RequestedBatches(request, reader: reader)
+    do {
+      while let piece = try pieces.next() { send(piece.request, piece.batches, to: peer) }
+    } catch {
+      logger.error(
+        "cannot read the log for a peer",
+        metadata: ["peer": "\(peer.rawValue)", "error": "\(error.sentence)"])
     }
   }
 

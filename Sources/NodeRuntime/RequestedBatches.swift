@@ -1,0 +1,37 @@
+import Bytes
+package import Raft
+import Replica
+package import SegmentLog
+
+/// The batches that an append request names, read from the segments in pieces of one frame, so that
+/// memory holds few of them at a time.
+package struct RequestedBatches<FileSystem: LogFileSystem>: Sendable {
+  private let reader: LogReader<FileSystem>
+  private var rest: AppendRequest
+
+  /// The batches of `request`, none of them read yet.
+  package init(_ request: AppendRequest, reader: LogReader<FileSystem>) {
+    self.reader = reader
+    rest = request
+  }
+
+  /// The next piece with the request that it answers; nil when all were read, and when a change of
+  /// leader has replaced what was asked for, so that the request is out of date.
+  package mutating func next() throws(LogError) -> (request: AppendRequest, batches: [Batch])? {
+    guard !rest.entryTerms.isEmpty else { return nil }
+    var batches = try reader.batches(
+      from: rest.previous.index.next, byteLimit: AppendParts.byteCountMax)
+    if batches.count > rest.entryTerms.count {
+      batches.removeLast(batches.count - rest.entryTerms.count)
+    }
+    guard let last = batches.last, zip(batches, rest.entryTerms).allSatisfy({ $0.term == $1 })
+    else {
+      rest.entryTerms.removeAll()
+      return nil
+    }
+    let piece = (request: rest, batches: batches)
+    rest.previous = EntryID(index: last.index, term: last.term)
+    rest.entryTerms.removeFirst(batches.count)
+    return piece
+  }
+}

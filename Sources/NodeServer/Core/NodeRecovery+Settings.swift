@@ -1,0 +1,48 @@
+import Bytes
+import HostFiles
+import Ledger
+import Logging
+import NodeRuntime
+import Raft
+import Replica
+import SegmentLog
+
+extension NodeRecovery<PosixFileSystem> {
+  /// Recovers the node of these settings from its data directory, and tells the operator.
+  init(_ settings: NodeSettings, logger: Logger) throws(StartProblem) {
+    let start = ContinuousClock.now
+    do {
+      try self.init(
+        PosixFileSystem(), directory: settings.dataDirectory, configuration: settings.replica,
+        ledger: LedgerState(seed: UInt64.random(in: 0 ... .max)),
+        seed: UInt64.random(in: 0 ... .max))
+    } catch {
+      throw .log(error)
+    }
+    for cut in report.cuts {
+      logger.warning(
+        "torn bytes at the end of the log were cut",
+        metadata: [
+          "segment": "\(cut.segment)", "offset": "\(cut.offset)", "bytes": "\(cut.byteCount)",
+        ])
+    }
+    logger.notice(
+      "log recovered",
+      metadata: [
+        "events": "\(report.eventCount)", "batches": "\(report.batchCount)",
+        "segments": "\(report.segmentCount)", "applied": "\(applied.index.rawValue)",
+        "term": "\(hardState.term.rawValue)", "took": "\(ContinuousClock.now - start)",
+      ])
+  }
+}
+
+/// Holds the lock on the data directory for as long as it lives.
+final class LockBox: Sendable {
+  private let lock: DirectoryLock
+
+  init(_ directory: String) throws(StartProblem) {
+    do { lock = try DirectoryLock(directory) } catch {
+      throw DirectoryLock.isTaken(error) ? .directoryTaken(directory) : .file(error)
+    }
+  }
+}
