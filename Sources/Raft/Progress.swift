@@ -8,9 +8,9 @@ package enum ProgressFlow: Hashable, Sendable {
   case replicate
 }
 
-/// What a status page shows about one voter.
+/// What a status page shows about one member.
 package struct PeerProgress: Hashable, Sendable {
-  /// The voter.
+  /// The member.
   package let id: NodeID
   /// Highest place it is known to hold durably.
   package let match: LogIndex
@@ -24,9 +24,9 @@ package struct PeerProgress: Hashable, Sendable {
   package let ticksSilent: Int
 }
 
-/// What a leader knows about one voter.
+/// What a leader knows about one member.
 struct Progress: Hashable, Sendable {
-  /// Highest place the voter is known to hold durably. Invariant: `match < next`.
+  /// Highest place the member is known to hold durably. Invariant: `match < next`.
   var match: LogIndex
   /// Next place to send.
   var next: LogIndex
@@ -38,6 +38,8 @@ struct Progress: Hashable, Sendable {
   var ticksSilent = 0
   /// Latest heartbeat round it answered.
   var roundHeard: UInt64 = 0
+  /// 1 + the leader's tick at which that round was sent; 0: too long ago, or never.
+  var roundSent: UInt64 = 0
 
   init(match: LogIndex, next: LogIndex, inFlightMessagesMax: Int) {
     self.match = match
@@ -53,7 +55,7 @@ struct Progress: Hashable, Sendable {
     window.removeAll()
   }
 
-  /// The voter holds everything up to `index`. False if that was known and told nothing new.
+  /// The member holds everything up to `index`. False if that was known and told nothing new.
   mutating func accept(upTo index: LogIndex) -> Bool {
     guard index >= match else { return false }
     match = index

@@ -29,6 +29,12 @@ package enum RaftEffect: Hashable, Sendable {
   case roleChanged(RaftRole, term: Term, leader: NodeID?)
   /// The proposal was not taken: not the leader, or about to hand over.
   case proposalDropped(count: Int)
+  /// The configuration in use is another: from the log, or back to an earlier one by a truncation.
+  case membershipChanged(MembershipEntry)
+  /// Whoever has applied the log up to `index` may answer the read `context` with what it sees.
+  case readReady(context: UInt64, index: LogIndex)
+  /// The read cannot be answered here now: no leader is known, or leadership was lost.
+  case readFailed(context: UInt64)
   /// The transfer asked for is over. Succeeded: the target is known to lead.
   case transferEnded(succeeded: Bool)
 }
@@ -37,8 +43,8 @@ package enum RaftEffect: Hashable, Sendable {
 ///
 /// They are the peers' errors, so they never stop this node; a caller shows them to the operator.
 package struct RaftFaults: Hashable, Sendable {
-  /// Messages of nodes that are not voters, or of this node itself.
-  package internal(set) var unknownSender: UInt64 = 0
+  /// Messages under this node's own number: two nodes run as one.
+  package internal(set) var ownNumber: UInt64 = 0
   /// Requests whose terms or indices contradict each other.
   package internal(set) var malformed: UInt64 = 0
   /// Leaders whose log lacks what this node knows as committed. HAZARD: some node of the cluster

@@ -22,13 +22,19 @@ package enum RaftMessage: Hashable, Sendable {
   case heartbeatResponse(term: Term, round: UInt64)
   /// "Campaign now": the leader hands over (thesis §3.10).
   case timeoutNow(term: Term)
+  /// "Up to where must I have applied, so that I answer with what is true now?" `context` is the
+  /// asking node's own name for the question (thesis §6.4).
+  case readRequest(term: Term, context: UInt64)
+  /// The answer; only a leader that a majority has just followed gives one.
+  case readResponse(term: Term, context: UInt64, index: LogIndex)
 
   /// The term the message speaks of.
   package var term: Term {
     switch self {
     case .preVoteRequest(let term, _), .preVoteResponse(let term, _),
       .voteRequest(let term, _, _), .voteResponse(let term, _),
-      .heartbeatRequest(let term, _, _), .heartbeatResponse(let term, _), .timeoutNow(let term):
+      .heartbeatRequest(let term, _, _), .heartbeatResponse(let term, _), .timeoutNow(let term),
+      .readRequest(let term, _), .readResponse(let term, _, _):
       term
     case .appendRequest(let request): request.term
     case .appendResponse(let response): response.term
@@ -46,9 +52,16 @@ package struct AppendRequest: Hashable, Sendable {
   package var commit: LogIndex
   /// The terms of the entries at `previous.index + 1` and on.
   package var entryTerms: [Term]
+  /// The configurations among the entries, ascending: read from the payloads by the receiver, not
+  /// sent apart. Empty in requests of effects.
+  package var memberships: [MembershipEntry]
 
   /// An append of `entryTerms.count` entries after `previous`.
-  package init(term: Term, previous: EntryID, commit: LogIndex, entryTerms: [Term]) {
+  package init(
+    term: Term, previous: EntryID, commit: LogIndex, entryTerms: [Term],
+    memberships: [MembershipEntry] = []
+  ) {
+    self.memberships = memberships
     self.term = term
     self.previous = previous
     self.commit = commit
@@ -67,6 +80,11 @@ package struct AppendRequest: Hashable, Sendable {
     for entryTerm in entryTerms {
       guard entryTerm >= before else { return false }
       before = entryTerm
+    }
+    var configured = previous.index
+    for entry in memberships {
+      guard entry.index > configured, entry.index <= lastIndex else { return false }
+      configured = entry.index
     }
     return entryTerms.isEmpty ? previous.term <= term : before <= term
   }

@@ -93,9 +93,14 @@ extension RaftNode {
       log.truncate(from: first)
       durable = min(durable, last.index)
       effects.append(.truncate(from: first))
+      if memberships.truncate(from: first) { useMembership(into: &effects) }
     }
     for entryTerm in request.entryTerms[present...] { log.append(term: entryTerm, count: 1) }
     effects.append(.append(LogIndexRange(first: first, last: last.index)))
+    for entry in request.memberships where entry.index >= first {
+      memberships.append(entry)
+      useMembership(into: &effects)
+    }
     return true
   }
 
@@ -120,6 +125,7 @@ extension RaftNode {
     guard index > commit else { return }
     precondition(index <= last.index, "commit is within the log")
     commit = index
+    memberships.compact(committed: commit)
     effects.append(.commit(index))
   }
 }

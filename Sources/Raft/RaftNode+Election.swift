@@ -7,7 +7,7 @@ extension RaftNode {
     term asked: Term, last peerLast: EntryID, from sender: NodeID, into effects: inout [RaftEffect]
   ) {
     let isFree = asked > term || (asked == term && canVote(for: sender))
-    let isGranted = !hearsLeader && isFree && peerLast.isAtLeastAsUpToDate(as: last)
+    let isGranted = !hearsLeader && isFree && distrusted == nil && peerLast.isAtLeastAsUpToDate(as: last)
     answer(
       .preVoteResponse(term: isGranted ? asked : term, granted: isGranted), to: sender,
       into: &effects)
@@ -25,7 +25,7 @@ extension RaftNode {
       return
     }
     ballot.record(position: position, isGranted: isGranted)
-    switch ballot.outcome(among: voters) {
+    switch ballot.outcome(in: roster) {
     case .open: state = .preCandidate(ballot)
     case .won: becomeCandidate(isTransfer: false, into: &effects)
     case .lost: becomeFollower(term: term, leader: nil, into: &effects)
@@ -43,7 +43,8 @@ extension RaftNode {
       becomeFollower(term: asked, leader: nil, into: &effects)
     }
     let isGranted =
-      asked == term && canVote(for: sender) && peerLast.isAtLeastAsUpToDate(as: last)
+      asked == term && canVote(for: sender) && distrusted == nil
+      && peerLast.isAtLeastAsUpToDate(as: last)
     let response = RaftMessage.voteResponse(term: term, granted: isGranted)
     guard isGranted else {
       answer(response, to: sender, into: &effects)
@@ -61,7 +62,7 @@ extension RaftNode {
     guard isCurrentResponse(term: answered, into: &effects) else { return }
     guard case .candidate(var ballot) = state else { return }
     ballot.record(position: position, isGranted: isGranted)
-    switch ballot.outcome(among: voters) {
+    switch ballot.outcome(in: roster) {
     case .open: state = .candidate(ballot)
     case .won: becomeLeader(into: &effects)
     case .lost: becomeFollower(term: term, leader: nil, into: &effects)

@@ -20,8 +20,8 @@ extension RaftNode {
       return
     }
     log.append(term: term, count: count)
-    leader.progress[ownPosition].next = last.index.next
-    for position in leader.progress.indices where position != ownPosition {
+    leader.progress[roster.ownPosition].next = last.index.next
+    for position in leader.progress.indices where position != roster.ownPosition {
       sendAppends(&leader, to: position, evenIfEmpty: false, into: &effects)
     }
     state = .leader(leader)
@@ -34,15 +34,18 @@ extension RaftNode {
     // still on its way to the disk. Entries of later terms, which follow soon, are free of that.
     guard entry.index < droppedFrom || entry.term > droppedTerm else { return }
     durable = entry.index
+    if let lost = distrusted, entry.term > lost { distrusted = nil }
     guard var leader = takeLeader() else { return }
-    leader.progress[ownPosition].match = durable
-    if advanceCommit(leader, into: &effects) { sendCommit(&leader, into: &effects) }
+    leader.progress[roster.ownPosition].match = durable
+    let hasCommitted = advanceCommit(leader, into: &effects)
+    if hasCommitted { sendCommit(&leader, into: &effects) }
     state = .leader(leader)
+    if hasCommitted { leaveIfRemoved(into: &effects) }
   }
 
   /// The connection to `peer` broke: it is probed again.
   mutating func unreachable(_ peer: NodeID) {
-    guard let position = voters.position(of: peer), position != ownPosition else { return }
+    guard let position = roster.position(of: peer), position != roster.ownPosition else { return }
     guard var leader = takeLeader() else { return }
     leader.progress[position].probe(from: leader.progress[position].match.next)
     state = .leader(leader)
@@ -55,11 +58,13 @@ extension RaftNode {
     guard isCurrentResponse(term: response.term, into: &effects) else { return }
     guard var leader = takeLeader() else { return }
     leader.progress[position].ticksSilent = 0
+    let before = commit
     switch response.outcome {
     case .accepted(let match): accepted(&leader, upTo: match, by: position, into: &effects)
     case .rejected(let hint): rejected(&leader, hint: hint, by: position, into: &effects)
     }
     state = .leader(leader)
+    if commit > before { leaveIfRemoved(into: &effects) }
   }
 
   /// A follower answered a heartbeat: what it should have had by now and has not was lost.
@@ -74,7 +79,7 @@ extension RaftNode {
       return
     }
     guard round > leader.progress[position].roundHeard else { return }
-    leader.progress[position].roundHeard = round
+    noteAnswer(&leader, round: round, by: position)
     leader.progress[position].ticksSilent = 0
     leader.progress[position].resume()
     if leader.progress[position].flow != .replicate
@@ -82,6 +87,7 @@ extension RaftNode {
     {
       sendAppends(&leader, to: position, evenIfEmpty: true, into: &effects)
     }
+    answerReads(&leader, into: &effects)
     continueTransfer(leader, to: position, into: &effects)
   }
 
@@ -134,9 +140,10 @@ extension RaftNode {
   private mutating func advanceCommit(
     _ leader: LeaderState, into effects: inout [RaftEffect]
   ) -> Bool {
-    let agreed = voters.agreedIndex { leader.progress[$0].match }
+    let agreed = roster.agreedIndex { leader.progress[$0].match }
     guard agreed > commit, log.term(at: agreed) == term else { return false }
     commit = agreed
+    memberships.compact(committed: commit)
     effects.append(.commit(agreed))
     return true
   }

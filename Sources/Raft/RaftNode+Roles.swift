@@ -9,6 +9,7 @@ extension RaftNode {
   mutating func becomeFollower(
     term newTerm: Term, leader: NodeID?, into effects: inout [RaftEffect]
   ) {
+    failReads(into: &effects)
     if newTerm > term { setHardState(HardState(term: newTerm, vote: nil)) }
     var target = transferTarget
     if role != .follower { timer.redraw() }
@@ -23,18 +24,24 @@ extension RaftNode {
     reportRole(into: &effects)
   }
 
+  /// A node that cannot lead has heard no leader for a whole election timeout.
+  mutating func forgetLeader(into effects: inout [RaftEffect]) {
+    timer.redraw()
+    becomeFollower(term: term, leader: nil, into: &effects)
+  }
+
   /// Asks the voters whether a campaign could succeed, before it disturbs anybody's term. A lone
   /// voter has nobody to ask.
   mutating func becomePreCandidate(into effects: inout [RaftEffect]) {
-    guard voters.ids.count > 1 else {
+    guard !roster.isAlone else {
       becomeCandidate(isTransfer: false, into: &effects)
       return
     }
     giveUpTransfer(into: &effects)
-    state = .preCandidate(Ballot(ownPosition: ownPosition))
+    state = .preCandidate(Ballot(ownPosition: roster.ownPosition))
     timer.redraw()
     reportRole(into: &effects)
-    for peer in voters.ids where peer != id {
+    for peer in roster.voters where peer != id {
       effects.append(.send(.preVoteRequest(term: term.next, last: last), to: peer))
     }
   }
@@ -44,15 +51,15 @@ extension RaftNode {
     giveUpTransfer(into: &effects)
     setHardState(HardState(term: term.next, vote: id))
     emitHardState(into: &effects)
-    let ballot = Ballot(ownPosition: ownPosition)
-    guard ballot.outcome(among: voters) == .open else {
+    let ballot = Ballot(ownPosition: roster.ownPosition)
+    guard ballot.outcome(in: roster) == .open else {
       becomeLeader(into: &effects)
       return
     }
     state = .candidate(ballot)
     timer.redraw()
     reportRole(into: &effects)
-    for peer in voters.ids where peer != id {
+    for peer in roster.voters where peer != id {
       promise(
         .voteRequest(term: term, last: last, transfer: isTransfer), to: peer, into: &effects)
     }
@@ -60,10 +67,13 @@ extension RaftNode {
 
   /// Leads: tells everybody at once. The caller proposes the no-op (``RaftEffect/roleChanged``).
   mutating func becomeLeader(into effects: inout [RaftEffect]) {
+    roster = Roster(membership, own: id)
     let fresh = Progress(
       match: .zero, next: last.index.next, inFlightMessagesMax: configuration.inFlightMessagesMax)
-    var leader = LeaderState(progress: [Progress](repeating: fresh, count: voters.ids.count))
-    leader.progress[ownPosition].match = durable
+    var leader = LeaderState(
+      progress: [Progress](repeating: fresh, count: roster.ids.count),
+      firstOfTerm: last.index.next)
+    leader.progress[roster.ownPosition].match = durable
     sendHeartbeats(&leader, into: &effects)
     state = .leader(leader)
     reportRole(into: &effects)

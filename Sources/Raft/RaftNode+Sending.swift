@@ -6,7 +6,8 @@ extension RaftNode {
   func sendHeartbeats(_ leader: inout LeaderState, into effects: inout [RaftEffect]) {
     leader.round += 1
     leader.ticksSinceHeartbeat = 0
-    for (position, peer) in voters.ids.enumerated() where position != ownPosition {
+    noteRound(&leader)
+    for (position, peer) in roster.ids.enumerated() where position != roster.ownPosition {
       let held = min(leader.progress[position].match, commit)
       effects.append(
         .send(.heartbeatRequest(term: term, commit: held, round: leader.round), to: peer))
@@ -15,7 +16,7 @@ extension RaftNode {
 
   /// Brings a new commit index to all: followers answer their clients by it.
   func sendCommit(_ leader: inout LeaderState, into effects: inout [RaftEffect]) {
-    for position in leader.progress.indices where position != ownPosition {
+    for position in leader.progress.indices where position != roster.ownPosition {
       sendAppends(&leader, to: position, evenIfEmpty: true, into: &effects)
     }
   }
@@ -65,7 +66,7 @@ extension RaftNode {
     let request = AppendRequest(
       term: term, previous: EntryID(index: next.previous, term: previousTerm), commit: commit,
       entryTerms: log.terms(from: next, count: count))
-    let peer = voters.ids[position]
+    let peer = roster.ids[position]
     effects.append(
       count > 0 ? .sendEntries(request, to: peer) : .send(.appendRequest(request), to: peer))
   }

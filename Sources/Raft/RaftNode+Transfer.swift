@@ -17,12 +17,13 @@ extension RaftNode {
       leader.transfer = nil
       effects.append(.transferEnded(succeeded: false))
     }
-    let position = asked.map { voters.position(of: $0) } ?? mostCaughtUp(leader)
-    guard let position, position != ownPosition else {
+    let position = asked.map { voterPosition(of: $0) } ?? mostCaughtUp(leader)
+    guard let position, position != roster.ownPosition else {
       effects.append(.transferEnded(succeeded: position != nil))
       return
     }
-    leader.transfer = LeaderState.Transfer(target: voters.ids[position])
+    leader.transfer = LeaderState.Transfer(target: roster.ids[position])
+    leader.hasTransferred = true
     sendAppends(&leader, to: position, evenIfEmpty: false, into: &effects)
     continueTransfer(leader, to: position, into: &effects)
   }
@@ -32,7 +33,7 @@ extension RaftNode {
   func continueTransfer(
     _ leader: LeaderState, to position: Int, into effects: inout [RaftEffect]
   ) {
-    guard let transfer = leader.transfer, transfer.target == voters.ids[position] else { return }
+    guard let transfer = leader.transfer, transfer.target == roster.ids[position] else { return }
     guard leader.progress[position].match == last.index else { return }
     effects.append(.send(.timeoutNow(term: term), to: transfer.target))
   }
@@ -42,13 +43,20 @@ extension RaftNode {
     term leaderTerm: Term, from sender: NodeID, into effects: inout [RaftEffect]
   ) {
     guard leaderTerm >= term, follow(sender, term: leaderTerm, into: &effects) else { return }
+    guard roster.hasOwnVote, distrusted == nil else { return }
     becomeCandidate(isTransfer: true, into: &effects)
   }
 
+  /// The position of `id` if it may lead.
+  private func voterPosition(of id: NodeID) -> Int? {
+    roster.position(of: id).flatMap { roster.isVoter($0) ? $0 : nil }
+  }
+
   /// The position of the other voter with the longest known log, among those heard lately.
-  private func mostCaughtUp(_ leader: LeaderState) -> Int? {
+  func mostCaughtUp(_ leader: LeaderState) -> Int? {
     var best: Int?
-    for (position, progress) in leader.progress.enumerated() where position != ownPosition {
+    for (position, progress) in leader.progress.enumerated()
+    where position != roster.ownPosition && roster.isVoter(position) {
       guard progress.ticksSilent < configuration.electionTicksMin else { continue }
       if let best, leader.progress[best].match >= progress.match { continue }
       best = position

@@ -11,15 +11,18 @@ package import Bytes
 ///
 /// Beyond figure 2 it has pre-votes (thesis §9.6), refuses votes while it hears a leader (§4.2.3),
 /// steps down as a leader that does not hear a majority (§6.2), hands leadership over (§3.10), and
-/// writes its own log in parallel with its followers (§10.2.1).
+/// writes its own log in parallel with its followers (§10.2.1), changes its members through joint
+/// configurations (Raft §6), and answers for linearizable reads (§6.4).
 package struct RaftNode: Sendable {
   /// Highest term taken from a peer, so that counting on from it cannot overflow.
   package static let termMax = Term(1 << 62)
 
   /// What the node was told at its start.
   package let configuration: RaftConfiguration
-  /// Who decides.
-  package let voters: Voters
+  /// The configurations of the log.
+  package internal(set) var memberships: MembershipLog
+  /// The one in use, as this node counts in it.
+  package internal(set) var roster: Roster
   /// Term and vote. Every change leaves as ``RaftEffect/persistHardState(_:)`` in the same step.
   package internal(set) var hardState: HardState
   /// The terms of the log, what is not yet durable included.
@@ -33,6 +36,11 @@ package struct RaftNode: Sendable {
   /// Highest term of an entry dropped since the start. Lower than the term of the leader that made
   /// this node drop it.
   var droppedTerm = Term.zero
+  /// A term up to which this node may have acknowledged entries that its disk lost: until it holds
+  /// a durable entry of a later term, it neither votes nor campaigns (``init``). Nil: no such loss.
+  package internal(set) var distrusted: Term?
+  /// Ticks since the start, counted up to the length of a lease.
+  var ticksSinceStart = 0
   /// Messages no correct peer sends, by kind.
   package internal(set) var faults = RaftFaults()
 
@@ -40,8 +48,6 @@ package struct RaftNode: Sendable {
   var state: RaftState
   /// When it campaigns. Rests while it leads.
   var timer: ElectionTimer
-  /// This node's position among the voters.
-  let ownPosition: Int
   /// The last role, term and leader reported by an effect.
   private var reported: Report
   /// What became of the hard state in this step.
@@ -63,20 +69,29 @@ package struct RaftNode: Sendable {
   /// `commit` may be lower than it once was; a caller that remembers it across restarts remembers
   /// the lower of ``commit`` and ``durable``.
   ///
-  /// Preconditions, the caller's to ensure: `commit` is within `log`, and `hardState.term` is not
-  /// before the log's last term.
+  /// `memberships` are the configurations that the log holds, nil where it holds none.
+  ///
+  /// `distrusted` is the highest term in which the node may have acknowledged entries that its disk
+  /// has lost. Every leader of a later term is elected without its vote, so that leader's majority
+  /// meets every majority that this node was part of in another node, which knows the entries; once
+  /// this node holds an entry of such a leader, it holds again whatever was committed (Raft §5.4.3
+  /// holds with the lost acknowledgements left out).
+  ///
+  /// Preconditions, the caller's to ensure: `commit` is within `log`, `hardState.term` is not
+  /// before the log's last term, and, where there is a `distrusted` term, after that.
   package init(
     configuration: RaftConfiguration, hardState: HardState, log: RaftLogTerms, commit: LogIndex,
-    random seed: UInt64
+    memberships: MembershipLog? = nil, distrusted: Term? = nil, random seed: UInt64
   ) {
     precondition(commit <= log.last.index, "commit is within the log")
     precondition(hardState.term >= log.last.term, "the term was durable before its entries")
+    precondition(hardState.term > distrusted ?? .zero || distrusted == nil, "a term of its own")
     self.configuration = configuration
-    voters = Voters(configuration.voters)
-    guard let ownPosition = voters.position(of: configuration.id) else {
-      preconditionFailure("a node is one of its voters")
-    }
-    self.ownPosition = ownPosition
+    let memberships = memberships ?? MembershipLog(initial: configuration.initial)
+    precondition(memberships.current.index <= log.last.index, "configurations are of the log")
+    self.memberships = memberships
+    roster = Roster(memberships.current.membership, own: configuration.id)
+    self.distrusted = distrusted.flatMap { $0 < log.last.term ? nil : $0 }
     self.hardState = hardState
     self.log = log
     self.commit = commit
@@ -91,6 +106,8 @@ package struct RaftNode: Sendable {
   package var id: NodeID { configuration.id }
   /// What the node is.
   package var role: RaftRole { state.role }
+  /// Who takes part, by the latest configuration in the log.
+  package var membership: Membership { memberships.current.membership }
   /// The latest term the node has seen.
   package var term: Term { hardState.term }
   /// The last entry of the log, durable or not; ``EntryID/zero`` when there is none.
@@ -110,11 +127,11 @@ package struct RaftNode: Sendable {
     if case .leader(let leader) = state { leader.transfer != nil } else { false }
   }
 
-  /// What a leader knows of all voters, itself included, by number; empty on other nodes. For
+  /// What a leader knows of all members, itself included, by number; empty on other nodes. For
   /// status: allocates.
   package var progress: [PeerProgress] {
     guard case .leader(let leader) = state else { return [] }
-    return zip(voters.ids, leader.progress).map { id, progress in
+    return zip(roster.ids, leader.progress).map { id, progress in
       PeerProgress(
         id: id, match: progress.match, next: progress.next, flow: progress.flow,
         inFlightMessages: progress.window.count, ticksSilent: progress.ticksSilent)
@@ -131,6 +148,9 @@ package struct RaftNode: Sendable {
     case .tick: tick(into: &effects)
     case .receive(let message, let sender): receive(message, from: sender, into: &effects)
     case .propose(let count): propose(count: count, into: &effects)
+    case .proposeMembership(let membership): propose(membership, into: &effects)
+    case .read(let context, let overdue):
+      read(context: context, ticksOverdue: overdue, into: &effects)
     case .persisted(let entry): persisted(entry, into: &effects)
     case .transferLeadership(let target): transferLeadership(to: target, into: &effects)
     case .unreachable(let peer): unreachable(peer)

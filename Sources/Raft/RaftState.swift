@@ -36,14 +36,45 @@ struct LeaderState: Sendable {
     var ticks = 0
   }
 
-  /// What is known of each voter, by position; this node's own entry tells what is durable here.
+  /// What is known of each member, by position; this node's own entry tells what is durable here.
   var progress: [Progress]
+  /// The place of the first entry of this term: whoever has applied it has applied all that earlier
+  /// terms committed.
+  let firstOfTerm: LogIndex
   /// Heartbeats sent in this term.
   var round: UInt64 = 0
   /// Ticks since the last heartbeat.
   var ticksSinceHeartbeat = 0
+  /// Ticks since the node leads.
+  var ticks = 0
+  /// When the latest rounds were sent, oldest first. Invariant: none is older than a lease.
+  var rounds: [SentRound] = []
+  /// Reads that wait for a majority to answer a round, in the order of their rounds.
+  var reads: [WaitingRead] = []
   /// The transfer under way, if any: no proposals are taken then.
   var transfer: Transfer?
+  /// Whether a transfer was ever begun in this term: its target may campaign at any time, against
+  /// the votes' wait for this leader, so there is no lease any more.
+  var hasTransferred = false
+}
+
+/// A heartbeat round on its way.
+struct SentRound: Sendable {
+  let round: UInt64
+  /// The leader's ``LeaderState/ticks`` when it was sent.
+  let tick: Int
+}
+
+/// A read that waits until a majority has answered a heartbeat that left after it came.
+struct WaitingRead: Sendable {
+  /// The asking node's name for it.
+  let context: UInt64
+  /// Who asks; nil: this node.
+  let origin: NodeID?
+  /// What must have been applied.
+  let index: LogIndex
+  /// The round that confirms it.
+  let round: UInt64
 }
 
 /// Counts a node's ticks without a leader, up to a limit drawn anew for each wait (Raft §5.2).

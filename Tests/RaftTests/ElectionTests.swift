@@ -205,12 +205,19 @@ import Testing
     #expect(node.role == .leader)
   }
 
-  @Test func `strangers are not heard`() {
+  @Test func `a vote of somebody who is no member does not count`() {
+    var node = RaftNode.test()
+    node.becomePreCandidate()
+    let grant = RaftMessage.preVoteResponse(term: node.term.next, granted: true)
+    #expect(node.take(grant, from: nodeD).isEmpty)
+    #expect(node.role == .preCandidate)
+  }
+
+  @Test func `a node does not hear itself`() {
     var node = RaftNode.test()
     let request = RaftMessage.voteRequest(term: Term(2), last: EntryID(9, 1), transfer: false)
-    #expect(node.take(request, from: nodeD).isEmpty)
     #expect(node.take(request, from: nodeA).isEmpty)
-    #expect(node.faults.unknownSender == 2)
+    #expect(node.faults.ownNumber == 1)
   }
 
   @Test func `a term that cannot be counted on from is not taken`() {

@@ -51,31 +51,33 @@ import Testing
 }
 
 /// Majorities (Raft §5.2, figure 2 "Leaders", last rule).
-@Suite struct VotersTests {
+@Suite struct RosterTests {
   @Test(arguments: [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3), (15, 8)])
   func `a majority is more than half`(count: Int, majority: Int) {
-    #expect(Voters((1...count).map { NodeID(UInt16($0)) }).majority == majority)
+    let roster = Roster(.voters(UInt16(count)), own: nodeA)
+    #expect(roster.hasMajority { $0 < majority })
+    #expect(!roster.hasMajority { $0 < majority - 1 })
   }
 
   @Test func `the agreed index is the highest that a majority reached`() {
     for seed in UInt64(0)..<500 {
       var generator = SeededGenerator(seed: seed)
       let count = Int.random(in: 1...15, using: &generator)
-      let voters = Voters((1...count).map { NodeID(UInt16($0)) })
+      let roster = Roster(.voters(UInt16(count)), own: nodeA)
       let matches = (0..<count).map { _ in UInt64.random(in: 0...9, using: &generator) }
       let expected = (UInt64(0)...9).last { index in
-        matches.count { $0 >= index } >= voters.majority
+        matches.count { $0 >= index } > count / 2
       }
       #expect(
-        voters.agreedIndex { LogIndex(matches[$0]) } == expected.map { LogIndex($0) },
+        roster.agreedIndex { LogIndex(matches[$0]) } == expected.map { LogIndex($0) },
         "seed \(seed): \(matches)")
     }
   }
 
   @Test func `a vote is lost as soon as it cannot be won`() {
-    let voters = Voters((1...4).map { NodeID($0) })
-    #expect(voters.outcome(granted: 3, refused: 0) == .won)
-    #expect(voters.outcome(granted: 2, refused: 1) == .open)
-    #expect(voters.outcome(granted: 2, refused: 2) == .lost)
+    let roster = Roster(.voters(4), own: nodeA)
+    #expect(roster.outcome(granted: 0b0111, refused: 0) == .won)
+    #expect(roster.outcome(granted: 0b0011, refused: 0b0100) == .open)
+    #expect(roster.outcome(granted: 0b0011, refused: 0b1100) == .lost)
   }
 }

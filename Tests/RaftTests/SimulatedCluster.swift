@@ -11,6 +11,8 @@ struct Violation: Error, CustomStringConvertible {
 struct SimulatedEntry: Hashable {
   var term: Term
   var value: UInt64
+  /// What the entry says about who takes part.
+  var membership: Membership?
 }
 
 /// What waits for a node's disk, first in, first out.
@@ -33,6 +35,10 @@ struct SimulatedNode {
   var diskEntries: [SimulatedEntry] = []
   /// The lower of commit and durable, as last noted.
   var diskCommit = 0
+  /// The term up to which the disk lost what the node had acknowledged.
+  var diskDistrusted: Term?
+  /// Ticks that the node slept through.
+  var ticksOverdue = 0
   var disk: [DiskTask] = []
   var commit = 0
 }
@@ -61,6 +67,10 @@ struct Weather {
   var diskWorks = 100
   /// Of 100 ticks a leader gets proposals.
   var proposals = 20
+  /// Of 100 ticks a node gets a read.
+  var reads = 20
+  /// Of 100 ticks a leader is asked for other members.
+  var changes = 2
 
   /// A seed's own mix.
   static func random(_ generator: inout SeededGenerator) -> Weather {
@@ -82,6 +92,10 @@ struct Happenings {
   var commits = 0
   var transfers = 0
   var refusals = 0
+  var changes = 0
+  var removals = 0
+  var reads = 0
+  var losses = 0
 }
 
 /// A whole cluster in one process, from one seed, with the properties of Raft figure 3 checked at
@@ -99,7 +113,11 @@ struct SimulatedCluster {
   var happenings = Happenings()
   /// Whether leaders get proposals.
   var hasClients = true
+  private let initial: Membership
+  private let leaseTicks: Int
   private var nextValue: UInt64 = 1
+  /// What was committed when a read began, by context.
+  private var reads: [UInt64: Int] = [:]
   /// The one leader of each term.
   private var leaders: [Term: NodeID] = [:]
   /// The one vote of each node in each term, as it left the node.
@@ -107,12 +125,15 @@ struct SimulatedCluster {
   /// The history: what was committed, and in which term it first was.
   private(set) var committed: [(entry: SimulatedEntry, term: Term)] = []
 
-  init(count: Int, seed: UInt64) {
+  /// `count` voters at first, and `spare` nodes that may be added.
+  init(count: Int, spare: Int = 0, seed: UInt64) {
     generator = SeededGenerator(seed: seed)
     weather = .random(&generator)
     entriesMax = Int.random(in: 1...4, using: &generator)
-    sides = [Int](repeating: 0, count: count)
-    nodes = (1...count).map { SimulatedNode(id: NodeID(UInt16($0))) }
+    leaseTicks = Bool.random(using: &generator) ? 5 : 0
+    initial = .voters(UInt16(count))
+    sides = [Int](repeating: 0, count: count + spare)
+    nodes = (1...count + spare).map { SimulatedNode(id: NodeID(UInt16($0))) }
     for position in nodes.indices { start(position) }
   }
 
@@ -127,9 +148,12 @@ struct SimulatedCluster {
       for position in nodes.indices.shuffled(using: &generator) {
         try work(position)
         guard nodes[position].raft != nil else { continue }
-        // No two clocks run alike.
-        if !chance(10, of: 100) { try step(position, .tick) }
+        try tick(position)
+        if hasClients && chance(weather.reads, of: 100) { try read(position) }
         let isLeading = nodes[position].raft?.role == .leader
+        if hasClients && isLeading && chance(weather.changes, of: 100) {
+          try changeMembers(position)
+        }
         if hasClients && isLeading && chance(weather.proposals, of: 100) {
           try propose(position, Int.random(in: 1...6, using: &generator))
         }
@@ -151,7 +175,7 @@ struct SimulatedCluster {
     let leading = nodes.indices.filter { nodes[$0].raft?.role == .leader }
     let any = Int.random(in: nodes.indices, using: &generator)
     let position = chance(50, of: 100) ? leading.randomElement(using: &generator) ?? any : any
-    switch Int.random(in: 0..<16, using: &generator) {
+    switch Int.random(in: 0..<20, using: &generator) {
     case 0...1: sides = nodes.map { _ in Int.random(in: 0...1, using: &generator) }
     case 2...3: sides = [Int](repeating: 0, count: nodes.count)
     case 4...6: try crash(position)
@@ -161,22 +185,94 @@ struct SimulatedCluster {
     case 12...14:
       let target = chance(50, of: 100) ? nodes.randomElement(using: &generator)?.id : nil
       if nodes[position].raft != nil { try step(position, .transferLeadership(to: target)) }
+    case 15: try loseTail(position)
+    case 16...18: for leader in leading { try changeMembers(leader) }
     default:
       if nodes[position].raft != nil { try step(position, .unreachable(nodes[any].id)) }
     }
   }
 
+  /// No two clocks run alike, and some stop for a while; what was slept through is made up for.
+  private mutating func tick(_ position: Int) throws(Violation) {
+    guard !chance(10, of: 100) else {
+      nodes[position].ticksOverdue += 1
+      return
+    }
+    let count = 1 + nodes[position].ticksOverdue
+    nodes[position].ticksOverdue = 0
+    for _ in 0..<count { try step(position, .tick) }
+  }
+
   private mutating func start(_ position: Int) {
     let node = nodes[position]
     var log = RaftLogTerms()
-    for entry in node.diskEntries { log.append(term: entry.term, count: 1) }
+    var memberships = MembershipLog(
+      initial: initial.members.contains(node.id) ? initial : .none)
+    for entry in node.diskEntries {
+      log.append(term: entry.term, count: 1)
+      if let membership = entry.membership {
+        memberships.append(MembershipEntry(index: log.last.index, membership: membership))
+      }
+    }
     let commit = chance(50, of: 100) ? node.diskCommit : 0
     nodes[position].entries = node.diskEntries
     nodes[position].commit = commit
+    nodes[position].ticksOverdue = 0
     nodes[position].raft = RaftNode(
-      configuration: .hasty(node.id, of: UInt16(nodes.count), entriesMax: entriesMax),
+      configuration: .hasty(
+        node.id, initial: memberships.entries[0].membership, entriesMax: entriesMax,
+        leaseTicks: leaseTicks),
       hardState: node.diskHardState, log: log, commit: LogIndex(UInt64(commit)),
-      random: generator.next())
+      memberships: memberships, distrusted: node.diskDistrusted, random: generator.next())
+  }
+
+  /// A crash after which the disk lacks entries that the node had acknowledged. Raft survives that
+  /// on one node at a time, once the node says so.
+  private mutating func loseTail(_ position: Int) throws(Violation) {
+    guard !nodes.contains(where: { $0.diskDistrusted != nil }) else { return }
+    // Without it the others must be able to elect a leader.
+    let isEnough = nodes.compactMap(\.raft?.membership).allSatisfy { membership in
+      membership.voters.count != 1 && membership.voters.count != 2
+        && membership.outgoing.count != 1 && membership.outgoing.count != 2
+    }
+    guard isEnough, nodes.allSatisfy({ $0.raft != nil }) else { return }
+    try crash(position)
+    let count = Int.random(in: 0...min(5, nodes[position].diskEntries.count), using: &generator)
+    nodes[position].diskEntries.removeLast(count)
+    nodes[position].diskCommit = min(
+      nodes[position].diskCommit, nodes[position].diskEntries.count)
+    let term = nodes[position].diskHardState.term
+    guard term > .zero else { return }
+    nodes[position].diskDistrusted = term
+    nodes[position].diskHardState = HardState(term: term.next, vote: nil)
+    happenings.losses += 1
+  }
+
+  /// A leader makes some nodes voters, some learners, and some neither.
+  private mutating func changeMembers(_ position: Int) throws(Violation) {
+    guard let raft = nodes[position].raft else { return }
+    var voters = raft.membership.voters
+    var learners = raft.membership.learners
+    for id in nodes.map(\.id) where chance(30, of: 100) {
+      voters.removeAll { $0 == id }
+      learners.removeAll { $0 == id }
+      switch Int.random(in: 0...2, using: &generator) {
+      case 0: learners.append(id)
+      case 1: voters.append(id)
+      default: break
+      }
+    }
+    guard let change = try? raft.membershipChange(voters: voters, learners: learners) else { return }
+    happenings.changes += 1
+    if !voters.contains(raft.id) { happenings.removals += 1 }
+    try propose(position, 1, change)
+  }
+
+  private mutating func read(_ position: Int) throws(Violation) {
+    nextValue += 1
+    reads[nextValue] = committed.count
+    try step(
+      position, .read(context: nextValue, ticksOverdue: nodes[position].ticksOverdue))
   }
 
   /// Stops a node: what its disk has not done by now is lost, in the middle of a write too.
@@ -241,18 +337,20 @@ struct SimulatedCluster {
     }
   }
 
-  private mutating func propose(_ position: Int, _ count: Int) throws(Violation) {
+  private mutating func propose(
+    _ position: Int, _ count: Int, _ membership: Membership? = nil
+  ) throws(Violation) {
     guard let raft = nodes[position].raft else { return }
     guard raft.role == .leader && !raft.isTransferring else { return }
     let entries = (0..<count).map { offset in
-      SimulatedEntry(term: raft.term, value: nextValue + UInt64(offset))
+      SimulatedEntry(term: raft.term, value: nextValue + UInt64(offset), membership: membership)
     }
     nextValue += UInt64(count)
     let last = EntryID(
       index: LogIndex(UInt64(nodes[position].entries.count + count)), term: raft.term)
     nodes[position].entries += entries
-    try step(position, .propose(count: count))
     nodes[position].disk.append(.write(entries, upTo: last))
+    try step(position, membership.map { .proposeMembership($0) } ?? .propose(count: count))
   }
 
   // MARK: Steps and their effects
@@ -261,6 +359,15 @@ struct SimulatedCluster {
     _ position: Int, _ input: RaftInput, payload: [SimulatedEntry] = []
   ) throws(Violation) {
     var effects: [RaftEffect] = []
+    var input = input
+    if case .receive(.appendRequest(var request), let sender) = input {
+      for (offset, entry) in payload.enumerated() {
+        guard let membership = entry.membership else { continue }
+        let index = LogIndex(request.previous.index.rawValue + UInt64(offset) + 1)
+        request.memberships.append(MembershipEntry(index: index, membership: membership))
+      }
+      input = .receive(.appendRequest(request), from: sender)
+    }
     nodes[position].raft?.step(input, into: &effects)
     var hasWon = false
     for effect in effects {
@@ -283,6 +390,8 @@ struct SimulatedCluster {
       case .roleChanged: break
       case .proposalDropped: throw Violation("a proposal to a leader was dropped")
       case .transferEnded(let succeeded): happenings.transfers += succeeded ? 1 : 0
+      case .membershipChanged, .readFailed: break
+      case .readReady(let context, let index): try checkRead(context, index)
       }
     }
     if let raft = nodes[position].raft {
@@ -293,8 +402,11 @@ struct SimulatedCluster {
         throw Violation("\(raft.id): blames a correct peer: \(raft.faults)")
       }
       nodes[position].diskCommit = Int(min(raft.commit, raft.durable).rawValue)
+      if raft.distrusted == nil { nodes[position].diskDistrusted = nil }
+      try checkMembership(position, raft)
     }
     if hasWon { try propose(position, 1) }
+    if let due = nodes[position].raft?.membershipDue { try propose(position, 1, due) }
   }
 
   private mutating func truncate(
@@ -361,16 +473,37 @@ extension SimulatedCluster {
         }
         continue
       }
-      let holders = nodes.count {
-        offset < $0.diskEntries.count && $0.diskEntries[offset] == entry
+      guard let roster = node.raft?.roster else { continue }
+      let holds = { (position: Int) in
+        let disk = nodes[Int(roster.ids[position].rawValue) - 1].diskEntries
+        return offset < disk.count && disk[offset] == entry
       }
-      guard holders > nodes.count / 2 else {
-        throw Violation("\(node.id): \(offset + 1) is committed with \(holders) copies")
+      // A node that lost its disk's tail may have been counted before.
+      guard roster.hasMajority(holds) || nodes.contains(where: { $0.diskDistrusted != nil }) else {
+        throw Violation("\(node.id): \(offset + 1) is committed without a majority of copies")
       }
       committed.append((entry, node.raft?.term ?? .zero))
       happenings.commits += 1
     }
     nodes[position].commit = index
+  }
+
+  /// A read sees whatever was committed anywhere before it began (linearizability, thesis §6.4).
+  private mutating func checkRead(_ context: UInt64, _ index: LogIndex) throws(Violation) {
+    guard let before = reads[context] else { throw Violation("nobody asked \(context)") }
+    guard index.rawValue >= UInt64(before) else {
+      throw Violation("a read sees \(index) where \(before) was committed before it began")
+    }
+    happenings.reads += 1
+  }
+
+  /// The configuration in use is the last one in the log.
+  private func checkMembership(_ position: Int, _ raft: RaftNode) throws(Violation) {
+    let initial = initial.members.contains(raft.id) ? initial : .none
+    let last = nodes[position].entries.last { $0.membership != nil }?.membership ?? initial
+    guard raft.membership == last else {
+      throw Violation("\(raft.id): counts by \(raft.membership) where the log says \(last)")
+    }
   }
 
   /// A node's promise is on its disk when it leaves.
@@ -459,10 +592,19 @@ extension SimulatedCluster {
   func checkSettled(after earlier: Int) throws(Violation) {
     let leading = nodes.filter { $0.raft?.role == .leader }
     guard leading.count == 1, let leader = leading.first else {
-      throw Violation("\(leading.count) leaders after the disturbances")
+      let all = nodes.map { node in
+        "\(node.id.rawValue): \(node.raft?.role as Any) term \(node.raft?.term as Any) log"
+          + " \(node.raft?.last as Any) distrusts \(node.raft?.distrusted as Any)"
+          + " members \(node.raft?.membership as Any) commit \(node.commit)"
+      }
+      throw Violation(
+        "\(leading.count) leaders after the disturbances: " + all.joined(separator: "; "))
     }
     guard committed.count > earlier else { throw Violation("nothing was committed any more") }
-    for node in nodes {
+    guard let membership = leader.raft?.membership, !membership.isJoint else {
+      throw Violation("a change of members did not end")
+    }
+    for node in nodes where membership.members.contains(node.id) {
       guard node.raft?.leader == leader.id else { throw Violation("\(node.id): other leader") }
       guard node.entries == leader.entries, node.diskEntries == leader.entries,
         node.commit == leader.entries.count

@@ -11,15 +11,25 @@ extension RaftConfiguration {
   /// Heartbeats every 2 ticks, elections after 10 to 20, 3 appends of 4 entries on the way.
   static func test(_ id: NodeID = nodeA, of count: UInt16 = 3) -> RaftConfiguration {
     RaftConfiguration(
-      id: id, voters: (1...count).map { NodeID($0) }, heartbeatTicks: 2, electionTicksMin: 10,
+      id: id, initial: .voters(count), heartbeatTicks: 2, electionTicksMin: 10,
       electionTicksMax: 20, inFlightMessagesMax: 3, entriesPerMessageMax: 4)
   }
 
   /// Elections after 6 to 12 ticks: more of them.
-  static func hasty(_ id: NodeID, of count: UInt16, entriesMax: Int) -> RaftConfiguration {
+  static func hasty(
+    _ id: NodeID, initial: Membership, entriesMax: Int, leaseTicks: Int = 0
+  ) -> RaftConfiguration {
     RaftConfiguration(
-      id: id, voters: (1...count).map { NodeID($0) }, heartbeatTicks: 2, electionTicksMin: 6,
-      electionTicksMax: 12, inFlightMessagesMax: 3, entriesPerMessageMax: entriesMax)
+      id: id, initial: initial, heartbeatTicks: 2, electionTicksMin: 6,
+      electionTicksMax: 12, inFlightMessagesMax: 3, entriesPerMessageMax: entriesMax,
+      leaseTicks: leaseTicks)
+  }
+}
+
+extension Membership {
+  /// Nodes 1 to `count`, all of them voters.
+  static func voters(_ count: UInt16) -> Membership {
+    Membership(voters: (1...count).map { NodeID($0) })
   }
 }
 
@@ -95,7 +105,7 @@ extension RaftNode {
   /// Lets the node win an election, with the effects of the step in which it won.
   @discardableResult mutating func win() -> [RaftEffect] {
     becomePreCandidate()
-    let others = voters.ids.filter { $0 != id }.prefix(voters.majority - 1)
+    let others = roster.voters.filter { $0 != id }.prefix(roster.voters.count / 2)
     for other in others { take(.preVoteResponse(term: term.next, granted: true), from: other) }
     precondition(role == .candidate)
     var effects: [RaftEffect] = []
@@ -109,7 +119,7 @@ extension RaftNode {
     win()
     take(.propose(count: 1))
     take(.persisted(last))
-    for other in voters.ids where other != id { takeAck(last.index.rawValue, from: other) }
+    for other in roster.voters where other != id { takeAck(last.index.rawValue, from: other) }
     precondition(commit == last.index)
   }
 }
