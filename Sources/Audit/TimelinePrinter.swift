@@ -100,6 +100,9 @@ struct TimelinePrinter {
     case .payment: appendPayment(try PaymentView(record.body, in: records), records)
     case .clockReport: line.cell(width: 30) { $0.append(contentsOf: "(clock report)".utf8) }
     case .beacon, nil: line.cell(width: 30) { $0.append(contentsOf: "(beacon)".utf8) }
+    case .membership, .policy, .leadership:
+      let text = try Event(record, in: records).operatorText ?? ""
+      line.cell(width: 30) { $0.append(contentsOf: "(\(text))".utf8) }
     }
     appendRemarks(remarks, stamp)
     writer.text.append(contentsOf: line.bytes)
@@ -155,6 +158,11 @@ struct TimelinePrinter {
       appendJSON(try PaymentView(record.body, in: records), records)
     case .clockReport: json.string("clock_report")
     case .beacon, nil: json.string("beacon")
+    case .membership, .policy, .leadership:
+      let event = try Event(record, in: records)
+      json.string(event.operatorKind ?? "")
+      json.key("change")
+      json.string(event.operatorText ?? "")
     }
     json.key("outcome")
     json.string(line.outcome)

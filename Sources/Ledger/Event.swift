@@ -23,6 +23,12 @@ public enum Event: Hashable, Sendable {
   case clockReport(ClockReport)
   /// The stamp's node has, at the stamp's time, nothing earlier in flight.
   case beacon(Stamp)
+  /// The members of the cluster change.
+  case membership(MembershipChange)
+  /// A rule for all nodes changes.
+  case policy(PolicyChange)
+  /// An operator asks for another leader.
+  case leadership(LeadershipTransfer)
 
   /// The event's stamp.
   public var stamp: Stamp {
@@ -30,6 +36,9 @@ public enum Event: Hashable, Sendable {
     case .payment(let payment): payment.stamp
     case .clockReport(let report): report.stamp
     case .beacon(let stamp): stamp
+    case .membership(let change): change.stamp
+    case .policy(let change): change.stamp
+    case .leadership(let transfer): transfer.stamp
     }
   }
 
@@ -39,6 +48,9 @@ public enum Event: Hashable, Sendable {
     case .payment(let payment): payment.draft.encode(stamp: payment.stamp, into: &writer)
     case .clockReport(let report): report.encode(into: &writer)
     case .beacon(let stamp): writer.record(.beacon) { stamp.encode(into: &$0) }
+    case .membership(let change): change.encode(into: &writer)
+    case .policy(let change): change.encode(into: &writer)
+    case .leadership(let transfer): transfer.encode(into: &writer)
     }
   }
 
@@ -50,6 +62,9 @@ public enum Event: Hashable, Sendable {
       self = .payment(Payment(draft: view.draft(in: records), stamp: view.stamp))
     case .clockReport: self = .clockReport(try ClockReport(record.body, in: records))
     case .beacon: self = .beacon(try Event.beaconStamp(record.body, in: records))
+    case .membership: self = .membership(try MembershipChange(record.body, in: records))
+    case .policy: self = .policy(try PolicyChange(record.body, in: records))
+    case .leadership: self = .leadership(try LeadershipTransfer(record.body, in: records))
     case nil: throw .invalidField("record.kind", offset: record.body.lowerBound - 1)
     }
   }

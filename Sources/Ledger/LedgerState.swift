@@ -20,6 +20,10 @@ package struct LedgerState: ~Copyable, Sendable {
   /// Per currency code: 1 + the exponent that its first payment fixed; 0 where there was none.
   private var exponents: FlatStorage<UInt8>
   private var isBroken = false
+  /// What the events so far say of the cluster itself.
+  package private(set) var cluster = ClusterFacts()
+  /// Changes of a batch, which hold from the next batch on.
+  private var changes: [Event] = []
   /// The events being applied; empty between calls but for its room.
   private var group = FlatStorage<GatheredEvent>(capacity: groupCountMax)
   /// Where ``touchGroup()`` leaves what it read, so that the reads are not optimized away.
@@ -75,6 +79,8 @@ package struct LedgerState: ~Copyable, Sendable {
       }
     }
     guard found == count else { throw .countMismatch(expected: count, found: found) }
+    for change in changes { cluster.take(change) }
+    changes.removeAll()
     lastSequence = EventSequence(lastSequence.rawValue + count)
     digest = accumulator.digest(
       after: digest, batchHash: batchHash, firstSequence: firstSequence, count: count)
@@ -108,7 +114,7 @@ package struct LedgerState: ~Copyable, Sendable {
 
   /// Decodes one event, and computes everything about it that no earlier event can change.
   @inline(__always)
-  private func gathered(
+  private mutating func gathered(
     _ record: Record, _ kind: EventKind, in records: borrowing RawSpan
   ) throws(DecodeError) -> GatheredEvent {
     switch kind {
@@ -126,6 +132,7 @@ package struct LedgerState: ~Copyable, Sendable {
         sender: .init(payment.sender), receiver: .init(payment.receiver))
     case .clockReport: try ClockReport.check(record.body, in: records)
     case .beacon: _ = try Event.beaconStamp(record.body, in: records)
+    case .membership, .policy, .leadership: changes.append(try Event(record, in: records))
     }
     return .noted
   }
@@ -196,6 +203,9 @@ package struct LedgerState: ~Copyable, Sendable {
     let exponentMark = UInt8(truncatingIfNeeded: currency.exponent + 1)
     let fixed = exponents[currency.codeIndex]
     guard fixed == 0 || fixed == exponentMark else { return .exponentMismatch }
+    if cluster.hasAccountRules {
+      if let refusal = refusal(of: payment, in: records) { return refusal }
+    }
     guard
       let sender = accounts.findOrOpen(
         payment.sender.range, in: records, currency, hash: payment.senderHash),
@@ -212,6 +222,24 @@ package struct LedgerState: ~Copyable, Sendable {
     senderBalance = debited
     receiverBalance = credited
     return .applied
+  }
+
+  /// What the cluster's rules for accounts say against a payment, if anything.
+  private func refusal(
+    of payment: GatheredEvent, in records: borrowing RawSpan
+  ) -> OutcomeCode? {
+    let sender = accounts.find(payment.sender.range, in: records, payment.currency)
+    if cluster.policy[.accountsOpen] == 0 {
+      guard sender != nil,
+        accounts.find(payment.receiver.range, in: records, payment.currency) != nil
+      else { return .unknownAccount }
+    }
+    if cluster.policy[.overdraft] == 0 {
+      guard let sender, accounts.balance(sender) >= Int128(payment.amount) else {
+        return .insufficientFunds
+      }
+    }
+    return nil
   }
 
   @inline(__always)

@@ -18,6 +18,10 @@ public enum OutcomeCode: UInt8, Sendable, CaseIterable {
   case exponentMismatch = 19
   /// The ledger has as many accounts as it can hold.
   case accountsFull = 20
+  /// The sender would be left below zero, which the cluster's policy does not allow.
+  case insufficientFunds = 21
+  /// An account does not exist, and the cluster's policy does not let payments open it.
+  case unknownAccount = 22
 
   /// Whether a payment was refused.
   @inlinable public var isRejection: Bool { rawValue >= 16 }
@@ -33,6 +37,8 @@ public enum OutcomeCode: UInt8, Sendable, CaseIterable {
     case .sameAccount: "same_account"
     case .exponentMismatch: "currency_exponent_mismatch"
     case .accountsFull: "accounts_full"
+    case .insufficientFunds: "insufficient_funds"
+    case .unknownAccount: "unknown_account"
     }
   }
 }
@@ -139,7 +145,8 @@ public struct LedgerCounts: Hashable, Sendable {
     case .applied: applied += 1
     case .duplicate: duplicates += 1
     case .noted: noted += 1
-    case .idReused, .balanceOverflow, .sameAccount, .exponentMismatch, .accountsFull:
+    case .idReused, .balanceOverflow, .sameAccount, .exponentMismatch, .accountsFull,
+      .insufficientFunds, .unknownAccount:
       rejected += 1
     }
   }

@@ -1,8 +1,8 @@
 public import Bytes
 public import HybridTime
 
-/// What a record in a batch is. The numbers 4 (account), 5 (membership) and 6 (policy) are kept
-/// for later; a reader that meets a number it does not know must stop, not guess.
+/// What a record in a batch is. The number 4 (account) is kept for later; a reader that meets a
+/// number it does not know must stop, not guess.
 public enum EventKind: UInt8, Sendable, CaseIterable {
   /// Money moves from one account to another.
   case payment = 1
@@ -10,6 +10,12 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
   case clockReport = 2
   /// A node says that it has nothing earlier in flight.
   case beacon = 3
+  /// The members of the cluster change (``MembershipChange``).
+  case membership = 5
+  /// A rule for all nodes changes (``PolicyChange``).
+  case policy = 6
+  /// An operator asks for another leader (``LeadershipTransfer``).
+  case leadership = 7
 }
 
 /// Where one record lies in a batch's records.

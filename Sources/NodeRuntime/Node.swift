@@ -7,6 +7,8 @@ package import Replica
 
 /// The cadence of a node's own duties, in ticks.
 package struct NodeTiming: Hashable, Sendable {
+  /// Length of a tick, nanoseconds.
+  package var tickNanoseconds: Int64 = 10_000_000
   /// Between two estimates of the clock.
   package var clockPollTicks = 10
   /// Between two looks at the peers' health.
@@ -33,6 +35,8 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
   private var peers: PeerTable
   private var effects: [ReplicaEffect] = []
   private var tickCount = 0
+  /// The monotonic clock at the last tick, nanoseconds.
+  private var tickedNanoseconds: Int64
   private var reportedTick: Int?
   private var reportedEpoch: UInt32?
   private var notedEpoch: UInt32?
@@ -47,12 +51,13 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
     let now = environment.hostTime()
     self.environment = environment
     self.timing = timing
+    tickedNanoseconds = now.monotonicNanoseconds
     self.clock = NodeClock(
       configuration: clock, epoch: epoch, rawNanoseconds: now.rawNanoseconds,
       monotonicNanoseconds: now.monotonicNanoseconds)
     let id = replica.id
     peers = PeerTable(
-      replica.configuration.raft.voters.filter { $0 != id }, thresholds: thresholds)
+      replica.raft.membership.members.filter { $0 != id }, thresholds: thresholds)
     exchanges = ClockExchanges(generator: generator)
     self.replica = replica
     environment.publish(self.clock.discipline)
@@ -62,6 +67,7 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
   package mutating func tick() {
     tickCount += 1
     let now = environment.hostTime()
+    tickedNanoseconds = now.monotonicNanoseconds
     askForTime(now)
     if tickCount.isMultiple(of: timing.clockPollTicks) { pollClock(now) }
     if tickCount.isMultiple(of: timing.healthTicks) { judgePeers(now) }
@@ -71,6 +77,9 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
 
   /// Clients of this node want to pay.
   package mutating func submit(_ submissions: [Submission]) { step(.submit(submissions)) }
+
+  /// A client of this node wants to read what is true now.
+  package mutating func read(token: UInt64) { step(.read(token: token)) }
 
   /// A peer said something; it came in at `time`.
   package mutating func receive(_ message: PeerMessage, from peer: NodeID, at time: HostTime) {
@@ -134,8 +143,18 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
 
   /// Ends a group of calls: what came in together goes out together.
   package mutating func flush() {
-    replica.flush(reading: reading(), into: &effects)
+    let now = environment.hostTime()
+    replica.flush(
+      reading: clock.reading(
+        rawNanoseconds: now.rawNanoseconds, monotonicNanoseconds: now.monotonicNanoseconds),
+      ticksOverdue: ticksOverdue(now), into: &effects)
     carryOut()
+  }
+
+  /// Ticks that should have come by now: after a pause of the process a leader's lease may be over
+  /// although nobody has ticked.
+  private func ticksOverdue(_ now: HostTime) -> Int {
+    Int((now.monotonicNanoseconds - tickedNanoseconds) / timing.tickNanoseconds)
   }
 
   private func reading() -> ClockReading {
@@ -153,6 +172,7 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
   private mutating func carryOut() {
     var work: [StorageWork] = []
     var settlements: [PaymentSettlement] = []
+    var answers: [ReadAnswer] = []
     for effect in effects {
       switch effect {
       case .store(let command): work.append(.command(command))
@@ -160,6 +180,7 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
       case .send(let message, let peer): environment.send(message, to: peer)
       case .readAndSend(let request, let peer): environment.readAndSend(request, to: peer)
       case .settle(let settlement): settlements.append(settlement)
+      case .answerRead(let answer): answers.append(answer)
       case .note(let note): environment.note(.replica(note))
       case .halt(let reason):
         isHalted = true
@@ -169,6 +190,7 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
     effects.removeAll(keepingCapacity: true)
     if !work.isEmpty { environment.store(work) }
     if !settlements.isEmpty { environment.settle(settlements) }
+    if !answers.isEmpty { environment.answerReads(answers) }
   }
 }
 

@@ -41,6 +41,8 @@ package protocol NodeEnvironment {
   func readAndSend(_ request: AppendRequest, to peer: NodeID)
   /// Answers clients.
   func settle(_ settlements: [PaymentSettlement])
+  /// Lets clients read, or tells them that they cannot.
+  func answerReads(_ answers: [ReadAnswer])
   /// The corrected clock has new parameters, for whoever reads it on other threads.
   func publish(_ discipline: ClockDiscipline)
   /// Sends a request to a time server. Its answer comes back through

@@ -34,6 +34,9 @@ struct ForwardedRecords {
         stamp = payment.stamp
         id = payment.id(in: span)
       case .clockReport, .beacon, nil: stamp = try Event(record, in: span).stamp
+      case .membership, .policy, .leadership:
+        // Only a leader writes these, and each into a batch of its own.
+        throw .invalidField("forward.kind", offset: record.bytes.lowerBound)
       }
       records.append(Record(range: record.bytes, stamp: stamp, id: id))
       hybridFirst = min(hybridFirst, stamp.hybrid)

@@ -44,7 +44,7 @@ extension PeerFrame {
     case .clockResponse:
       return .clockResponse(try PeerClockAnswer(from: &reader, in: bytes))
     case .preVoteRequest, .preVoteResponse, .voteRequest, .voteResponse, .appendResponse,
-      .heartbeatRequest, .heartbeatResponse, .timeoutNow:
+      .heartbeatRequest, .heartbeatResponse, .timeoutNow, .readRequest, .readResponse:
       return .raft(try decodeRaft(kind, &reader, bytes))
     }
   }
@@ -72,6 +72,13 @@ extension PeerFrame {
     case .heartbeatResponse:
       return .heartbeatResponse(term: term, round: try reader.integer(UInt64.self, in: bytes))
     case .timeoutNow: return .timeoutNow(term: term)
+    case .readRequest:
+      return .readRequest(term: term, context: try reader.integer(UInt64.self, in: bytes))
+    case .readResponse:
+      let context = try reader.integer(UInt64.self, in: bytes)
+      return .readResponse(
+        term: term, context: context,
+        index: LogIndex(try reader.integer(UInt64.self, in: bytes)))
     case .hello, .append, .forward, .forwardRefused, .clockRequest, .clockResponse:
       preconditionFailure("not a consensus message: \(kind)")
     }

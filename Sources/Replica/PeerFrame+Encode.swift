@@ -66,6 +66,17 @@ extension PeerFrame {
       }
     case .timeoutNow(let term):
       frame(.timeoutNow, into: &writer) { $0.integer(term.rawValue) }
+    case .readRequest(let term, let context):
+      frame(.readRequest, into: &writer) { writer in
+        writer.integer(term.rawValue)
+        writer.integer(context)
+      }
+    case .readResponse(let term, let context, let index):
+      frame(.readResponse, into: &writer) { writer in
+        writer.integer(term.rawValue)
+        writer.integer(context)
+        writer.integer(index.rawValue)
+      }
     }
   }
 

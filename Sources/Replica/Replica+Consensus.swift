@@ -37,10 +37,14 @@ extension Replica {
       case .proposalDropped: preconditionFailure("only a leader that may propose closes a batch")
       case .transferEnded(let succeeded):
         effects.append(.note(.transferEnded(succeeded: succeeded)))
+      case .readReady(let context, let index): reads.confirm(context, index: index)
+      case .readFailed(let context): reads.giveUp(context)
+      case .membershipChanged: break
       }
     }
     raftEffects.removeAll(keepingCapacity: true)
     applyReady(into: &effects)
+    answerReads(into: &effects)
   }
 
   /// Whether the batches chain to each other and to this node's own log. Where they do not, two
@@ -126,6 +130,8 @@ extension Replica {
     _ role: RaftRole, leader: NodeID?, reading: ClockReading,
     into effects: inout [ReplicaEffect]
   ) {
+    // Questions to the leader before are not answered any more.
+    reads.giveUp(askedUpTo: tick)
     leaderlessSince = leader == nil ? (leaderlessSince ?? tick) : nil
     if role == .leader {
       // An entry of the new term commits all before it (Raft §5.4.2, §8).

@@ -22,6 +22,8 @@ package struct Replica: ~Copyable {
   package internal(set) var state: AppliedState
   /// Payments of this node's clients.
   var ingress = Ingress()
+  /// Linearizable reads of this node's clients.
+  var reads = LinearizableReads()
   /// Batches in memory.
   var entries: EntryCache
   /// This node's hybrid clock.
@@ -94,10 +96,12 @@ package struct Replica: ~Copyable {
       tick += 1
       raft.step(.tick, into: &raftEffects)
       expire(into: &effects)
+      expireReads(into: &effects)
       vouchForCommit(reading: reading, into: &effects)
       recordCommit(into: &effects)
     case .submit(let submissions):
       for submission in submissions { submit(submission, into: &effects) }
+    case .read(let token): read(token: token, into: &effects)
     case .report(let drift, let sources):
       report(driftPartsPerBillion: drift, sources: sources, reading: reading)
     case .receive(let message, let peer):
@@ -112,7 +116,12 @@ package struct Replica: ~Copyable {
 
   /// Ends a group of inputs: gives pending payments to the leader, or, as the leader, closes
   /// batches as far as the pipeline has room.
-  package mutating func flush(reading: ClockReading, into effects: inout [ReplicaEffect]) {
+  ///
+  /// `ticksOverdue`: ticks that have passed on this host's monotonic clock and were not yet fed in.
+  package mutating func flush(
+    reading: ClockReading, ticksOverdue: Int = 0, into effects: inout [ReplicaEffect]
+  ) {
+    askForReads(ticksOverdue: ticksOverdue)
     if isRouteKnown {
       if raft.role == .leader { takeOwnPayments() } else { forward(into: &effects) }
     }

@@ -25,6 +25,10 @@ package struct ReplicaConfiguration: Sendable {
   package var compressionLevel: Int
   /// Most payments taken in here and not yet answered.
   package var pendingPaymentsMax: Int
+  /// Most linearizable reads that wait here.
+  package var pendingReadsMax: Int
+  /// A read that cannot be confirmed within so many ticks is refused.
+  package var readTicksMax: Int
   /// A payment not settled after this many ticks is answered as in doubt.
   package var answerTicksMax: Int
   /// A forwarded payment not settled after this many ticks is sent again.
@@ -50,6 +54,8 @@ package struct ReplicaConfiguration: Sendable {
     segmentByteCountMax = 64 << 20
     compressionLevel = 0
     pendingPaymentsMax = 20_000
+    pendingReadsMax = 20_000
+    readTicksMax = 300
     answerTicksMax = 500
     resendTicks = 100
     quietTicks = 25

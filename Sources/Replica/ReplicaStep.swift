@@ -27,6 +27,9 @@ package enum ReplicaInput: Sendable {
   case tick
   /// Clients of this node want to pay.
   case submit([Submission])
+  /// A client of this node wants to read what is true now: answered by
+  /// ``ReplicaEffect/answerRead(_:)``.
+  case read(token: UInt64)
   /// This node's clock report, to go into the log.
   case report(driftPartsPerBillion: Int64, sources: [ClockSourceReport])
   /// A peer said something. Batches in it have been verified.
@@ -126,6 +129,8 @@ package enum ReplicaEffect: Sendable {
   case readAndSend(AppendRequest, to: NodeID)
   /// Answer a client.
   case settle(PaymentSettlement)
+  /// Let a client read, or tell it that it cannot.
+  case answerRead(ReadAnswer)
   /// Log a line.
   case note(ReplicaNote)
   /// Stop the process: going on would break a promise.

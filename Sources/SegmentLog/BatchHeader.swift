@@ -6,6 +6,9 @@ package struct BatchFields: Sendable, Hashable {
   /// Whether a new segment begins with this batch. The leader decides, so that boundaries are part
   /// of the log's content.
   package var startsSegment: Bool
+  /// Whether the batch holds one event, and that says who takes part from here on: consensus must
+  /// know without looking into records.
+  package var changesMembers: Bool
   /// The batch's place in the log, from 1.
   package var index: LogIndex
   /// The term of the leader that closed it; 0 in a journal.
@@ -29,10 +32,12 @@ package struct BatchFields: Sendable, Hashable {
 
   /// The fields of a batch.
   package init(
-    startsSegment: Bool, index: LogIndex, term: Term, firstSequence: EventSequence, count: Int,
-    commit: LogIndex, stamp: Stamp, correctedMin: Int64, correctedMax: Int64,
-    hybridMax: HybridTimestamp, previousHash: Digest256
+    startsSegment: Bool, changesMembers: Bool = false, index: LogIndex, term: Term,
+    firstSequence: EventSequence, count: Int, commit: LogIndex, stamp: Stamp,
+    correctedMin: Int64, correctedMax: Int64, hybridMax: HybridTimestamp,
+    previousHash: Digest256
   ) {
+    self.changesMembers = changesMembers
     self.startsSegment = startsSegment
     self.index = index
     self.term = term
@@ -56,6 +61,7 @@ package struct BatchHeader: Sendable, Hashable {
   /// The bytes under the check.
   static let checkedRange = 8..<204
   private static let flagStartsSegment: UInt16 = 1
+  private static let flagChangesMembers: UInt16 = 2
 
   /// What the leader chose.
   package let fields: BatchFields
@@ -75,6 +81,8 @@ package struct BatchHeader: Sendable, Hashable {
 
   /// ``BatchFields/startsSegment``.
   package var startsSegment: Bool { fields.startsSegment }
+  /// ``BatchFields/changesMembers``.
+  package var changesMembers: Bool { fields.changesMembers }
   /// ``BatchFields/index``.
   package var index: LogIndex { fields.index }
   /// ``BatchFields/term``.
@@ -112,7 +120,9 @@ extension BatchHeader {
   ) {
     writer.skippablePrefix(byteCount: byteCount, tag: FrameTag.batchHeader)
     writer.integer(SegmentFormat.version)
-    writer.integer(fields.startsSegment ? flagStartsSegment : 0)
+    writer.integer(
+      (fields.startsSegment ? flagStartsSegment : 0)
+        | (fields.changesMembers ? flagChangesMembers : 0))
     writer.integer(fields.index.rawValue)
     writer.integer(fields.term.rawValue)
     writer.integer(fields.firstSequence.rawValue)
@@ -174,12 +184,15 @@ extension BatchHeader {
     _ header: borrowing RawSpan
   ) throws(BatchError) -> BatchHeader {
     let flags = header.littleEndian(at: 14, as: UInt16.self)
-    guard flags & ~flagStartsSegment == 0 else { throw .invalidField(.flags) }
+    guard flags & ~(flagStartsSegment | flagChangesMembers) == 0 else {
+      throw .invalidField(.flags)
+    }
     guard header.littleEndian(at: 100, as: UInt32.self) == 0,
       header.littleEndian(at: 132, as: UInt32.self) == 0
     else { throw .invalidField(.reserved) }
     let fields = BatchFields(
       startsSegment: flags & flagStartsSegment != 0,
+      changesMembers: flags & flagChangesMembers != 0,
       index: LogIndex(header.littleEndian(at: 16)), term: Term(header.littleEndian(at: 24)),
       firstSequence: EventSequence(header.littleEndian(at: 32)),
       count: Int(header.littleEndian(at: 40, as: UInt32.self)),
@@ -233,6 +246,7 @@ extension BatchFields {
     guard count >= 0, count <= Int(UInt32.max), (count == 0) == (recordsByteCount == 0),
       count <= recordsByteCount
     else { throw .invalidField(.count) }
+    guard !changesMembers || count == 1 else { throw .invalidField(.count) }
     guard correctedMin <= correctedMax else { throw .invalidField(.correctedRange) }
     guard stamp.node.rawValue <= NodeID.countMax, stamp.reading.boundNanoseconds >= 0 else {
       throw .invalidField(.stamp)

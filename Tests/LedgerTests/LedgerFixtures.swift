@@ -71,8 +71,30 @@ func randomEvent(_ generator: inout SeededGenerator) throws -> Event {
   var when = stamp(Int64.random(in: 0...Int64.max / 2, using: &generator))
   when.reading.correctionNanoseconds = Int64.random(in: -1_000_000...1_000_000, using: &generator)
   when.hybrid.logical = UInt32.random(in: 0...300, using: &generator)
-  switch Int.random(in: 0..<6, using: &generator) {
+  switch Int.random(in: 0..<9, using: &generator) {
   case 0: return .beacon(when)
+  case 6:
+    let key = PolicyKey.allCases.randomElement(using: &generator) ?? .overdraft
+    return .policy(
+      PolicyChange(
+        stamp: when, key: key, value: Int64.random(in: key.range, using: &generator)))
+  case 7:
+    let target = UInt16.random(in: 0...3, using: &generator)
+    return .leadership(
+      LeadershipTransfer(stamp: when, target: target == 0 ? nil : NodeID(target)))
+  case 8:
+    let ids = (1...UInt16.random(in: 2...7, using: &generator)).map { NodeID($0) }
+    let members = ids.map { id in
+      ClusterMember(
+        id: id, peerAddress: "10.0.0.\(id.rawValue):6001",
+        clientAddress: Bool.random(using: &generator) ? "node\(id.rawValue).example:5001" : "",
+        store: generator.next())
+    }
+    return .membership(
+      MembershipChange(
+        stamp: when, voters: Array(ids.dropLast()),
+        outgoing: Bool.random(using: &generator) ? Array(ids.dropFirst()) : [],
+        learners: ids.suffix(1), members: members))
   case 1:
     let sources = (0..<Int.random(in: 0...5, using: &generator)).map { _ in
       ClockSourceReport(

@@ -46,6 +46,7 @@ final class SimulatedReplicas {
   var generator: SeededGenerator
   var now = 0
   var settled: [UInt64: PaymentResult] = [:]
+  var readAnswers: [UInt64: ReadResult] = [:]
   var notes: [ReplicaNote] = []
   var halts: [String] = []
   var lossPercent = 0
@@ -73,7 +74,7 @@ final class SimulatedReplicas {
     var configuration = ReplicaConfiguration(
       cluster: ClusterID(name: "test"),
       raft: RaftConfiguration(
-        id: id, voters: ids, heartbeatTicks: 5, electionTicksMin: 30, electionTicksMax: 60,
+        id: id, initial: Membership(voters: ids), heartbeatTicks: 5, electionTicksMin: 30, electionTicksMax: 60,
         inFlightMessagesMax: 16, entriesPerMessageMax: 64))
     adjust(&configuration)
     return configuration
@@ -139,6 +140,7 @@ final class SimulatedReplicas {
         send(.append(part.request, batches: part.batches), from: id, to: to)
       }
     case .settle(let settlement): settled[settlement.token] = settlement.result
+    case .answerRead(let answer): readAnswers[answer.token] = answer.result
     case .note(let note): notes.append(note)
     case .halt(let reason): halts.append(reason)
     }

@@ -30,6 +30,7 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
   private let discipline: Mutex<ClockDiscipline?> = Mutex(nil)
   private let snapshot: Mutex<NodeSnapshot?> = Mutex(nil)
   private var waiters: [UInt64: CheckedContinuation<PaymentResult, Never>] = [:]
+  private var readWaiters: [UInt64: CheckedContinuation<ReadResult, Never>] = [:]
   private var nextToken: UInt64 = 0
   private var hasStateChanged = false
   private var snapshotMonotonic: Int64 = 0
@@ -75,6 +76,12 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
     }
   }
 
+  func answerReads(_ answers: [ReadAnswer]) {
+    for answer in answers {
+      readWaiters.removeValue(forKey: answer.token)?.resume(returning: answer.result)
+    }
+  }
+
   func publish(_ discipline: ClockDiscipline) { self.discipline.withLock { $0 = discipline } }
 
   func askTimeServer(_ server: UInt16, datagram: [UInt8]) {
@@ -93,6 +100,12 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
   func register(_ continuation: CheckedContinuation<PaymentResult, Never>) -> UInt64 {
     nextToken += 1
     waiters[nextToken] = continuation
+    return nextToken
+  }
+
+  func register(read continuation: CheckedContinuation<ReadResult, Never>) -> UInt64 {
+    nextToken += 1
+    readWaiters[nextToken] = continuation
     return nextToken
   }
 

@@ -62,6 +62,16 @@ final class NodeCore: @unchecked Sendable {
     }
   }
 
+  /// Waits until this node's ledger is at least as new as now, from any thread.
+  func awaitLinearizable() async -> ReadResult {
+    await withCheckedContinuation { continuation in
+      loop.execute {
+        self.node.read(token: self.environment.register(read: continuation))
+        self.schedulePump()
+      }
+    }
+  }
+
   /// A group of storage work is over. On the loop.
   func stored(_ result: Result<StorageReport, LogError>) {
     switch result {

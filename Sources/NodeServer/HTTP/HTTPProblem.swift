@@ -175,6 +175,16 @@ extension HTTPProblem {
         409, code.name,
         "The payment was \(place): the ledger has no room for another account; pay between "
           + "accounts that exist")
+    case .insufficientFunds:
+      return HTTPProblem(
+        409, code.name,
+        "The payment was \(place): the sender's balance is lower than the amount, and the "
+          + "cluster's policy allows no overdraft", field: "amount")
+    case .unknownAccount:
+      return HTTPProblem(
+        409, code.name,
+        "The payment was \(place): an account does not exist, and the cluster's policy does not "
+          + "let payments open it", field: "receiver")
     case .applied, .duplicate, .noted:
       preconditionFailure("not a rejection: \(code.name)")
     }

@@ -93,7 +93,7 @@ package struct NodeSettings: Sendable {
 
   var replica: ReplicaConfiguration {
     let raft = RaftConfiguration(
-      id: id, voters: members.map(\.id), heartbeatTicks: ticks(.heartbeat),
+      id: id, initial: Membership(voters: members.map(\.id)), heartbeatTicks: ticks(.heartbeat),
       electionTicksMin: ticks(.electionMin), electionTicksMax: ticks(.electionMax),
       inFlightMessagesMax: 256, entriesPerMessageMax: 256)
     var replica = ReplicaConfiguration(cluster: ClusterID(name: clusterName), raft: raft)
@@ -137,6 +137,7 @@ package struct NodeSettings: Sendable {
 
   var timing: NodeTiming {
     var timing = NodeTiming()
+    timing.tickNanoseconds = Int64(Self.tickMilliseconds) * 1_000_000
     timing.clockReportTicks = self[.timeReportSeconds] * 1000 / Self.tickMilliseconds
     return timing
   }
