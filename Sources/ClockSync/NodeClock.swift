@@ -1,4 +1,4 @@
-import Bytes
+package import Bytes
 package import HybridTime
 
 /// One node's clock: sources in, corrected time with its bound out. Pure: the runtime brings
@@ -15,7 +15,7 @@ package import HybridTime
 ///   bound, until the node restarts.
 package struct NodeClock: Sendable {
   /// The settings.
-  package let configuration: ClockConfiguration
+  package private(set) var configuration: ClockConfiguration
   /// The corrected clock to publish.
   package private(set) var discipline: ClockDiscipline
   /// Peers, then servers, in order.
@@ -73,6 +73,17 @@ package struct NodeClock: Sendable {
       } catch {
         state.fail(.sample(error))
       }
+    }
+  }
+
+  /// Asks these peers from now on; what is known of those that stay is kept.
+  package mutating func setPeers(_ peers: [NodeID], monotonicNanoseconds now: Int64) {
+    guard peers.sorted() != configuration.peers.sorted() else { return }
+    let known = sources
+    configuration.peers = peers
+    configuration.assertInvariants()
+    sources = Self.makeSources(configuration, monotonic: now).map { fresh in
+      known.first { $0.source == fresh.source } ?? fresh
     }
   }
 

@@ -35,7 +35,8 @@ public struct ClusterMember: Hashable, Sendable {
     text.utf8.count <= addressByteCountMax && text.utf8.allSatisfy { (0x21...0x7e).contains($0) }
   }
 
-  func encode(into writer: inout ByteWriter) {
+  /// Appends number, addresses and store.
+  public func encode(into writer: inout ByteWriter) {
     writer.integer(id.rawValue)
     for address in [peerAddress, clientAddress] {
       writer.integer(UInt8(address.utf8.count))
@@ -44,7 +45,8 @@ public struct ClusterMember: Hashable, Sendable {
     writer.integer(store)
   }
 
-  init(from reader: inout ByteReader, in bytes: borrowing RawSpan) throws(DecodeError) {
+  /// Reads a member, and refuses one that is not well formed.
+  public init(from reader: inout ByteReader, in bytes: borrowing RawSpan) throws(DecodeError) {
     let start = reader.offset
     id = NodeID(try reader.integer(UInt16.self, in: bytes))
     peerAddress = try Self.address(from: &reader, in: bytes)

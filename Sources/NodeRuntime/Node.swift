@@ -55,11 +55,10 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
     self.clock = NodeClock(
       configuration: clock, epoch: epoch, rawNanoseconds: now.rawNanoseconds,
       monotonicNanoseconds: now.monotonicNanoseconds)
-    let id = replica.id
-    peers = PeerTable(
-      replica.raft.membership.members.filter { $0 != id }, thresholds: thresholds)
+    peers = PeerTable([], thresholds: thresholds)
     exchanges = ClockExchanges(generator: generator)
     self.replica = replica
+    watch(self.replica.members)
     environment.publish(self.clock.discipline)
   }
 
@@ -78,6 +77,11 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
   /// Clients of this node want to pay.
   package mutating func submit(_ submissions: [Submission]) { step(.submit(submissions)) }
 
+  /// An operator wants something.
+  package mutating func administer(_ request: OperatorRequest, token: UInt64) {
+    step(.administer(request, token: token))
+  }
+
   /// A client of this node wants to read what is true now.
   package mutating func read(token: UInt64) { step(.read(token: token)) }
 
@@ -92,7 +96,8 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
         monotonicNanoseconds: environment.hostTime().monotonicNanoseconds)
       environment.send(.clockResponse(answer), to: peer)
     case .clockResponse(let answer): take(answer, from: peer, at: time)
-    case .raft, .append, .forward, .forwardRefused: step(.receive(message, from: peer))
+    case .raft, .append, .forward, .forwardRefused, .operatorRequest, .operatorResponse, .digest:
+      step(.receive(message, from: peer))
     }
   }
 
@@ -169,10 +174,18 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
     carryOut()
   }
 
+  /// Watches the health and the clocks of these members.
+  private mutating func watch(_ members: [ClusterMember]) {
+    let others = members.map(\.id).filter { $0 != replica.id }
+    peers.setPeers(others)
+    clock.setPeers(others, monotonicNanoseconds: environment.hostTime().monotonicNanoseconds)
+  }
+
   private mutating func carryOut() {
     var work: [StorageWork] = []
     var settlements: [PaymentSettlement] = []
     var answers: [ReadAnswer] = []
+    var operatorAnswers: [OperatorAnswer] = []
     for effect in effects {
       switch effect {
       case .store(let command): work.append(.command(command))
@@ -181,6 +194,10 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
       case .readAndSend(let request, let peer): environment.readAndSend(request, to: peer)
       case .settle(let settlement): settlements.append(settlement)
       case .answerRead(let answer): answers.append(answer)
+      case .answerOperator(let answer): operatorAnswers.append(answer)
+      case .membersChanged(let members):
+        watch(members)
+        environment.setMembers(members)
       case .note(let note): environment.note(.replica(note))
       case .halt(let reason):
         isHalted = true
@@ -191,6 +208,7 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
     if !work.isEmpty { environment.store(work) }
     if !settlements.isEmpty { environment.settle(settlements) }
     if !answers.isEmpty { environment.answerReads(answers) }
+    if !operatorAnswers.isEmpty { environment.answerOperators(operatorAnswers) }
   }
 }
 
@@ -276,6 +294,8 @@ extension Node {
       last: replica.raft.last, applied: replica.state.last, appliedHash: replica.state.lastHash,
       ledgerDigest: replica.state.ledger.digest, counts: replica.state.ledger.counts,
       pendingCount: replica.pendingCount, isDraining: replica.isDraining,
+      membership: replica.raft.membership, members: replica.members,
+      policy: replica.state.ledger.cluster.policy, faults: replica.raft.faults,
       progress: replica.raft.progress, peers: peers.peers, clock: clockSnapshot(now))
   }
 

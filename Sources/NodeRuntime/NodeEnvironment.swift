@@ -1,5 +1,6 @@
 package import Bytes
 package import ClockSync
+package import Ledger
 package import Raft
 package import Replica
 
@@ -43,6 +44,10 @@ package protocol NodeEnvironment {
   func settle(_ settlements: [PaymentSettlement])
   /// Lets clients read, or tells them that they cannot.
   func answerReads(_ answers: [ReadAnswer])
+  /// Answers operators.
+  func answerOperators(_ answers: [OperatorAnswer])
+  /// Talk to these nodes, and to no others: the members have changed. This node may be among them.
+  func setMembers(_ members: [ClusterMember])
   /// The corrected clock has new parameters, for whoever reads it on other threads.
   func publish(_ discipline: ClockDiscipline)
   /// Sends a request to a time server. Its answer comes back through

@@ -11,6 +11,8 @@ package struct NodeRecovery<FileSystem: LogFileSystem>: ~Copyable {
   package let positions: LogPositions
   /// Where the replicated log lies.
   package let logDirectory: String
+  /// The members with their addresses, by the log, or by the configuration until the log says.
+  package let members: [ClusterMember]
   /// What opening the log found and cut.
   package let report: RecoveryReport
   /// The term and vote that the disk remembered.
@@ -50,8 +52,10 @@ package struct NodeRecovery<FileSystem: LogFileSystem>: ~Copyable {
     hardState = Raft.HardState(term: remembered.term, vote: remembered.vote)
     applied = recovery.applied
     worker = StorageWorker(store: store, hardState: hardStateFile)
-    replica = Replica(
+    let replica = Replica(
       configuration: configuration, recovery: recovery, hardState: hardState, seed: seed)
+    members = replica.members
+    self.replica = consume replica
   }
 
   private static func isEmpty(

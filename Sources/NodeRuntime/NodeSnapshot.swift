@@ -33,6 +33,14 @@ package struct NodeSnapshot: Sendable {
   package var pendingCount: Int
   /// Whether the node is about to stop.
   package var isDraining: Bool
+  /// Who takes part, by the log.
+  package var membership: Membership
+  /// The members with their addresses.
+  package var members: [ClusterMember]
+  /// The rules that all nodes follow.
+  package var policy: ClusterPolicy
+  /// Messages of peers that no correct peer sends.
+  package var faults: RaftFaults
   /// As the leader: the followers' progress.
   package var progress: [PeerProgress]
   /// The peers' liveness.

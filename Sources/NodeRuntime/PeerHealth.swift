@@ -47,6 +47,12 @@ struct PeerTable {
     self.thresholds = thresholds
   }
 
+  /// Watches these from now on; what is known of those that stay is kept.
+  mutating func setPeers(_ ids: [NodeID]) {
+    let known = peers
+    peers = ids.sorted().map { id in known.first { $0.id == id } ?? PeerLiveness(id: id) }
+  }
+
   mutating func heard(_ id: NodeID, at time: HostTime) {
     guard let place = place(of: id) else { return }
     peers[place].heard = time

@@ -89,7 +89,7 @@ struct RunningNode: Sendable {
     var recovered = try NodeRecovery(settings, logger: logger)
     let transport = PeerTransport(
       loop: loop, hello: PeerHello(cluster: settings.replica.cluster, node: settings.id),
-      members: settings.members, bind: settings.peerBind,
+      members: settings.addresses(of: recovered.members), bind: settings.peerBind,
       silenceNanosecondsMax: settings.silenceNanosecondsMax, clock: clock, logger: logger)
     let timeServers = TimeServerClient(
       loop: loop, resolvers: readers, servers: settings.timeServers, clock: clock, logger: logger)
@@ -209,6 +209,14 @@ extension RunningNode {
 }
 
 extension NodeSettings {
+  /// Where members are: as the log says, or where it does not, as this node's configuration does.
+  func addresses(of members: [ClusterMember]) -> [(id: NodeID, address: HostPort)] {
+    members.compactMap { member in
+      let configured = self.members.first { $0.id == member.id }?.address
+      return (HostPort(member.peerAddress) ?? configured).map { (member.id, $0) }
+    }
+  }
+
   var identity: NodeIdentity {
     guard let rules = PaymentRules(amountUnitsMax: Int64(self[.paymentUnitsMax])) else {
       preconditionFailure("the setting's range is the rules'")

@@ -39,6 +39,18 @@ extension PeerFrame {
     case .append: return try decodeAppend(&reader, bytes, &opener)
     case .forward: return .forward(try decodeForward(&reader, bytes))
     case .forwardRefused: return .forwardRefused(try decodeRefusal(&reader, bytes))
+    case .operatorRequest:
+      let context = try reader.integer(UInt64.self, in: bytes)
+      return .operatorRequest(
+        context: context, try OperatorRequest(from: &reader, in: bytes))
+    case .operatorResponse:
+      let context = try reader.integer(UInt64.self, in: bytes)
+      return .operatorResponse(
+        context: context, try OperatorResult(from: &reader, in: bytes))
+    case .digest:
+      let index = LogIndex(try reader.integer(UInt64.self, in: bytes))
+      let place = try reader.skip(Digest256.byteCount)
+      return .digest(index: index, Digest256(at: place.lowerBound, in: bytes))
     case .clockRequest:
       return .clockRequest(nonce: try reader.integer(UInt64.self, in: bytes))
     case .clockResponse:
@@ -79,7 +91,8 @@ extension PeerFrame {
       return .readResponse(
         term: term, context: context,
         index: LogIndex(try reader.integer(UInt64.self, in: bytes)))
-    case .hello, .append, .forward, .forwardRefused, .clockRequest, .clockResponse:
+    case .hello, .append, .forward, .forwardRefused, .clockRequest, .clockResponse,
+      .operatorRequest, .operatorResponse, .digest:
       preconditionFailure("not a consensus message: \(kind)")
     }
   }

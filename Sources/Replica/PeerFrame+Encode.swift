@@ -22,6 +22,21 @@ extension PeerFrame {
         encode(refusal.first, into: &writer)
         encode(refusal.last, into: &writer)
       }
+    case .operatorRequest(let context, let request):
+      frame(.operatorRequest, into: &writer) { writer in
+        writer.integer(context)
+        request.encode(into: &writer)
+      }
+    case .operatorResponse(let context, let result):
+      frame(.operatorResponse, into: &writer) { writer in
+        writer.integer(context)
+        result.encode(into: &writer)
+      }
+    case .digest(let index, let digest):
+      frame(.digest, into: &writer) { writer in
+        writer.integer(index.rawValue)
+        digest.withBytes { writer.append(contentsOf: [UInt8]($0)) }
+      }
     case .clockRequest(let nonce): frame(.clockRequest, into: &writer) { $0.integer(nonce) }
     case .clockResponse(let answer):
       frame(.clockResponse, into: &writer) { answer.encode(into: &$0) }

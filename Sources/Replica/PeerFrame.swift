@@ -45,7 +45,7 @@ package enum PeerFrame {
     case preVoteRequest, preVoteResponse, voteRequest, voteResponse
     case append, appendResponse, heartbeatRequest, heartbeatResponse, timeoutNow
     case forward, forwardRefused, clockRequest, clockResponse
-    case readRequest, readResponse
+    case readRequest, readResponse, operatorRequest, operatorResponse, digest
   }
 
   /// Appends a hello frame, length included.

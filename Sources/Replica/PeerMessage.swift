@@ -14,6 +14,12 @@ package enum PeerMessage: Sendable {
   case forward(ForwardedEvents)
   /// The leader will not log these: the sender must answer its clients.
   case forwardRefused(ForwardRefusal)
+  /// An operator's request, passed on by the node that was asked, which calls it `context`.
+  case operatorRequest(context: UInt64, OperatorRequest)
+  /// The leader's answer to it.
+  case operatorResponse(context: UInt64, OperatorResult)
+  /// The sender's ledger after it applied the batch at `index`.
+  case digest(index: LogIndex, Digest256)
   /// What time is it? (clock synchronization)
   case clockRequest(nonce: UInt64)
   /// The answer to it.

@@ -37,14 +37,22 @@ extension Replica {
       case .proposalDropped: preconditionFailure("only a leader that may propose closes a batch")
       case .transferEnded(let succeeded):
         effects.append(.note(.transferEnded(succeeded: succeeded)))
+        transferEnded(succeeded: succeeded, into: &effects)
       case .readReady(let context, let index): reads.confirm(context, index: index)
       case .readFailed(let context): reads.giveUp(context)
-      case .membershipChanged: break
+      case .membershipChanged(let entry):
+        effects.append(.note(.membersChanged(entry.membership, at: entry.index)))
+        membersChanged(into: &effects)
       }
     }
     raftEffects.removeAll(keepingCapacity: true)
     applyReady(into: &effects)
     answerReads(into: &effects)
+    answerOperators(into: &effects)
+    // Both may have asked consensus for more.
+    if !raftEffects.isEmpty {
+      carryOut(batches: [], firstIndex: .zero, reading: reading, into: &effects)
+    }
   }
 
   /// Whether the batches chain to each other and to this node's own log. Where they do not, two
@@ -73,6 +81,7 @@ extension Replica {
 
   private mutating func truncate(from index: LogIndex, into effects: inout [ReplicaEffect]) {
     entries.truncate(from: index)
+    changes.truncate(from: index)
     lastEventful = min(lastEventful, index.previous)
     nextSequence = entries.last.map(\.header.sequenceAfter) ?? EventSequence(1)
     effects.append(.store(.truncate(from: index)))
@@ -84,6 +93,7 @@ extension Replica {
       entries.append(batch)
       nextSequence = batch.header.sequenceAfter
       if batch.header.count > 0 { lastEventful = batch.index }
+      if let change = batch.membershipChange { changes.append(change, at: batch.index) }
       hybrid.restore(max(batch.header.hybridMax, batch.header.stamp.hybrid))
     }
     appendedTick = tick

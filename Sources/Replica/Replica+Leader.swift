@@ -122,22 +122,25 @@ extension Replica {
   /// Builds a batch at the log's end: one compression, one hash, one byte string for the wire and
   /// for every node's file.
   mutating func propose(
-    _ open: OpenBatch, reading: ClockReading, into effects: inout [ReplicaEffect]
+    _ open: OpenBatch, membership: Membership? = nil, reading: ClockReading,
+    into effects: inout [ReplicaEffect]
   ) {
     let stamp = Stamp(
       reading: reading,
       hybrid: hybrid.tickRegardless(correctedNanoseconds: reading.correctedNanoseconds), node: id)
     let range = open.range(orOf: stamp)
     let fields = BatchFields(
-      startsSegment: startsSegment(adding: open.records.count), index: raft.last.index.next,
-      term: raft.term, firstSequence: nextSequence, count: open.count,
+      startsSegment: startsSegment(adding: open.records.count),
+      changesMembers: membership != nil, index: raft.last.index.next, term: raft.term,
+      firstSequence: nextSequence, count: open.count,
       commit: raft.commit, stamp: stamp, correctedMin: range.correctedMin,
       correctedMax: range.correctedMax, hybridMax: range.hybridMax,
       previousHash: entries.last?.header.hash ?? .zero)
     do {
       let batch = try builder.build(fields, records: open.records)
       append([batch], into: &effects)
-      raft.step(.propose(count: 1), into: &raftEffects)
+      raft.step(
+        membership.map { .proposeMembership($0) } ?? .propose(count: 1), into: &raftEffects)
     } catch {
       effects.append(.halt(reason: "cannot build a batch: \(error)"))
     }
@@ -150,6 +153,6 @@ extension Replica {
     let used = entries.segmentByteCount
     return used > 0
       && used + BatchHeader.byteCount + recordsByteCount / 2
-        > configuration.segmentByteCountMax
+        > segmentByteCountMax
   }
 }

@@ -26,6 +26,7 @@ extension Replica {
     case .new: break
     }
     if isDraining { return answer(.refused(.stopping)) }
+    if !isClockFit(submission.reading) { return answer(.refused(.clockUnfit)) }
     if ingress.count >= configuration.pendingPaymentsMax {
       return answer(.refused(.overloaded))
     }
@@ -115,9 +116,13 @@ extension Replica {
           .halt(reason: "batch \(batch.header.index.rawValue) cannot be applied: \(error)"))
         return
       }
+      digests.applied(state.last.index, state.ledger.digest)
       answerClients(of: batch, into: &effects)
     }
     entries.trim(applied: state.last.index)
+    judgeDigests(into: &effects)
+    noteMembers(into: &effects)
+    followPolicy()
     if state.last.term == raft.term && settledTerm != raft.term {
       settledTerm = raft.term
       ingress.resendAll()

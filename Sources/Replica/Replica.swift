@@ -24,6 +24,12 @@ package struct Replica: ~Copyable {
   var ingress = Ingress()
   /// Linearizable reads of this node's clients.
   var reads = LinearizableReads()
+  /// Requests of operators.
+  var desk = OperatorDesk()
+  /// Who takes part, with addresses.
+  var changes: MemberChanges
+  /// Compares this node's ledger with the others'.
+  var digests = DigestWatch()
   /// Batches in memory.
   var entries: EntryCache
   /// This node's hybrid clock.
@@ -32,6 +38,8 @@ package struct Replica: ~Copyable {
   var openBatches: Deque<OpenBatch> = []
   /// Compresses and hashes.
   var builder: BatchBuilder
+  /// How hard it does.
+  var compressionLevel: Int
   /// The sequence of the next event after the log's last.
   var nextSequence: EventSequence
   /// Ticks since the start.
@@ -61,14 +69,16 @@ package struct Replica: ~Copyable {
     self.configuration = configuration
     raft = RaftNode(
       configuration: configuration.raft, hardState: hardState, log: recovery.terms,
-      commit: recovery.applied.index, random: seed)
+      commit: recovery.applied.index, memberships: recovery.memberships, random: seed)
+    changes = recovery.changes
     hybrid = HybridClock(
       after: recovery.hybridLast, aheadNanosecondsMax: configuration.hybridAheadNanosecondsMax)
     nextSequence = recovery.nextSequence
     entries = recovery.entries
     lastEventful = recovery.lastEventful
     recordedCommit = recovery.applied.index
-    builder = BatchBuilder(compressionLevel: configuration.compressionLevel)
+    compressionLevel = configuration.compressionLevel
+    builder = BatchBuilder(compressionLevel: compressionLevel)
     state = recovery.takeState()
     leaderlessSince = 0
   }
@@ -97,10 +107,14 @@ package struct Replica: ~Copyable {
       raft.step(.tick, into: &raftEffects)
       expire(into: &effects)
       expireReads(into: &effects)
+      expireOperators(into: &effects)
+      reportDigest(into: &effects)
       vouchForCommit(reading: reading, into: &effects)
       recordCommit(into: &effects)
     case .submit(let submissions):
       for submission in submissions { submit(submission, into: &effects) }
+    case .administer(let request, let token):
+      administer(request, token: token, reading: reading, into: &effects)
     case .read(let token): read(token: token, into: &effects)
     case .report(let drift, let sources):
       report(driftPartsPerBillion: drift, sources: sources, reading: reading)
@@ -125,6 +139,7 @@ package struct Replica: ~Copyable {
     if isRouteKnown {
       if raft.role == .leader { takeOwnPayments() } else { forward(into: &effects) }
     }
+    continueChanges(reading: reading, into: &effects)
     closeBatches(reading: reading, into: &effects)
     carryOut(batches: [], firstIndex: .zero, reading: reading, into: &effects)
   }
@@ -144,14 +159,29 @@ package struct Replica: ~Copyable {
     switch message {
     case .raft(let raftMessage):
       raft.step(.receive(raftMessage, from: peer), into: &raftEffects)
-    case .append(let request, let batches):
+    case .append(var request, let batches):
       guard chainHolds(request, batches, from: peer, into: &effects) else { return }
+      for batch in batches where batch.header.changesMembers {
+        guard let change = batch.membershipChange else {
+          effects.append(.note(.peerRefused(peer, reason: "malformed members in a batch")))
+          return
+        }
+        request.memberships.append(
+          MembershipEntry(index: batch.index, membership: change.membership))
+      }
       raft.step(.receive(.appendRequest(request), from: peer), into: &raftEffects)
       carryOut(
         batches: batches[...], firstIndex: request.previous.index.next, reading: reading,
         into: &effects)
     case .forward(let events): take(events, from: peer, reading: reading, into: &effects)
     case .forwardRefused(let refusal): refuse(refusal, into: &effects)
+    case .operatorRequest(let context, let request):
+      administer(request, context: context, from: peer, reading: reading, into: &effects)
+    case .operatorResponse(let context, let result):
+      receive(result, context: context, into: &effects)
+    case .digest(let index, let digest):
+      digests.hear(digest, at: index, from: peer)
+      judgeDigests(into: &effects)
     case .clockRequest, .clockResponse:
       preconditionFailure("the runtime answers clock messages")
     }

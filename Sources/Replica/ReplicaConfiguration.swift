@@ -1,3 +1,4 @@
+package import Ledger
 package import Raft
 package import SegmentLog
 
@@ -7,6 +8,8 @@ package struct ReplicaConfiguration: Sendable {
   package var cluster: ClusterID
   /// Consensus: this node, the voters, timeouts in ticks.
   package var raft: RaftConfiguration
+  /// The initial members with their addresses; empty on a node that is to be added to a cluster.
+  package var members: [ClusterMember]
   /// Most events in one batch.
   package var batchEventsMax: Int
   /// Most bytes of records in one batch. Invariant: at most the segment format's limit.
@@ -33,6 +36,8 @@ package struct ReplicaConfiguration: Sendable {
   package var answerTicksMax: Int
   /// A forwarded payment not settled after this many ticks is sent again.
   package var resendTicks: Int
+  /// Between two reports of this node's ledger digest to the others.
+  package var digestTicks: Int
   /// Between two notes in the hard state of how far the log is committed.
   package var recordCommitTicks: Int
   /// After so many ticks without a batch, a header vouches for the last commit.
@@ -46,6 +51,7 @@ package struct ReplicaConfiguration: Sendable {
   package init(cluster: ClusterID, raft: RaftConfiguration) {
     self.cluster = cluster
     self.raft = raft
+    members = raft.initial.members.map { ClusterMember(id: $0) }
     batchEventsMax = 8192
     batchByteCountMax = 1 << 20
     batchesInFlightMax = 2
@@ -59,6 +65,7 @@ package struct ReplicaConfiguration: Sendable {
     answerTicksMax = 500
     resendTicks = 100
     quietTicks = 25
+    digestTicks = 100
     recordCommitTicks = 100
     hybridAheadNanosecondsMax = 500_000_000
     cacheByteCountMax = 32 << 20

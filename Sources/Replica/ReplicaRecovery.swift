@@ -12,6 +12,8 @@ package struct ReplicaRecovery: ~Copyable {
   var state: AppliedState
   var entries: EntryCache
   var terms: RaftLogTerms
+  var memberships: MembershipLog
+  var changes: MemberChanges
   /// Largest commit index that the hard state or a header vouched for.
   var commit: LogIndex
   /// The last batch that holds events.
@@ -33,6 +35,8 @@ package struct ReplicaRecovery: ~Copyable {
     state = AppliedState(ledger: ledger)
     entries = EntryCache(byteCountMax: configuration.cacheByteCountMax)
     terms = RaftLogTerms()
+    memberships = MembershipLog(initial: configuration.raft.initial)
+    changes = MemberChanges(initial: configuration.members)
   }
 
   /// Takes the next batch of the log, verified by the reader.
@@ -40,6 +44,10 @@ package struct ReplicaRecovery: ~Copyable {
     let header = batch.header
     entries.append(batch)
     terms.append(term: header.term, count: 1)
+    if let change = batch.membershipChange {
+      memberships.append(MembershipEntry(index: batch.index, membership: change.membership))
+      changes.append(change, at: batch.index)
+    }
     commit = max(commit, header.commit)
     if header.count > 0 { lastEventful = header.index }
     hybridLast = max(hybridLast, header.hybridMax, header.stamp.hybrid)

@@ -30,6 +30,8 @@ package enum ReplicaInput: Sendable {
   /// A client of this node wants to read what is true now: answered by
   /// ``ReplicaEffect/answerRead(_:)``.
   case read(token: UInt64)
+  /// An operator wants something: answered by ``ReplicaEffect/answerOperator(_:)``.
+  case administer(OperatorRequest, token: UInt64)
   /// This node's clock report, to go into the log.
   case report(driftPartsPerBillion: Int64, sources: [ClockSourceReport])
   /// A peer said something. Batches in it have been verified.
@@ -76,6 +78,8 @@ package enum PaymentRefusal: Hashable, Sendable {
   case inDoubt
   /// The clocks of this node and of the cluster are too far apart to stamp it.
   case clockAhead
+  /// This node's clock is not fit to stamp it, and the cluster's policy refuses such payments.
+  case clockUnfit
   /// The node is stopping.
   case stopping
   /// The same id is being paid, or was, with other contents.
@@ -112,6 +116,12 @@ package enum ReplicaNote: Hashable, Sendable {
   case peerRefused(NodeID, reason: String)
   /// Leadership transfer ended.
   case transferEnded(succeeded: Bool)
+  /// Other nodes take part from here on.
+  case membersChanged(Membership, at: LogIndex)
+  /// This node is no member any more.
+  case removed
+  /// A peer's ledger is not this node's at that index.
+  case ledgerDiffers(NodeID, at: LogIndex)
   /// A segment's last batch was applied.
   case segmentClosed(first: LogIndex, last: LogIndex)
 }
@@ -131,6 +141,10 @@ package enum ReplicaEffect: Sendable {
   case settle(PaymentSettlement)
   /// Let a client read, or tell it that it cannot.
   case answerRead(ReadAnswer)
+  /// Answer an operator.
+  case answerOperator(OperatorAnswer)
+  /// Talk to these nodes, and no others but this one: the members have changed.
+  case membersChanged([ClusterMember])
   /// Log a line.
   case note(ReplicaNote)
   /// Stop the process: going on would break a promise.

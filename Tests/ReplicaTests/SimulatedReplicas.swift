@@ -47,6 +47,9 @@ final class SimulatedReplicas {
   var now = 0
   var settled: [UInt64: PaymentResult] = [:]
   var readAnswers: [UInt64: ReadResult] = [:]
+  var operatorAnswers: [UInt64: OperatorResult] = [:]
+  /// Whom each node talks to.
+  var reachable: [NodeID: [NodeID]] = [:]
   var notes: [ReplicaNote] = []
   var halts: [String] = []
   var lossPercent = 0
@@ -58,10 +61,15 @@ final class SimulatedReplicas {
   /// Per node: its clock's error, nanoseconds.
   var clockErrors: [NodeID: Int64] = [:]
 
+  /// The voters at first; the other nodes wait to be added.
+  let initial: [NodeID]
+
   init(
-    count: Int, seed: UInt64, adjust: @escaping (inout ReplicaConfiguration) -> Void = { _ in }
+    count: Int, spare: Int = 0, seed: UInt64,
+    adjust: @escaping (inout ReplicaConfiguration) -> Void = { _ in }
   ) {
-    ids = (1...UInt16(count)).map { NodeID($0) }
+    ids = (1...UInt16(count + spare)).map { NodeID($0) }
+    initial = Array(ids.prefix(count))
     generator = SeededGenerator(seed: seed)
     self.adjust = adjust
     for id in ids {
@@ -74,8 +82,9 @@ final class SimulatedReplicas {
     var configuration = ReplicaConfiguration(
       cluster: ClusterID(name: "test"),
       raft: RaftConfiguration(
-        id: id, initial: Membership(voters: ids), heartbeatTicks: 5, electionTicksMin: 30, electionTicksMax: 60,
-        inFlightMessagesMax: 16, entriesPerMessageMax: 64))
+        id: id, initial: initial.contains(id) ? Membership(voters: initial) : .none,
+        heartbeatTicks: 5, electionTicksMin: 30, electionTicksMax: 60, inFlightMessagesMax: 16,
+        entriesPerMessageMax: 64))
     adjust(&configuration)
     return configuration
   }
@@ -117,6 +126,21 @@ final class SimulatedReplicas {
     return nextToken
   }
 
+  /// Asks a node as an operator does, and runs until it answers.
+  func administer(_ request: OperatorRequest, at id: NodeID) -> OperatorResult? {
+    nextToken += 1
+    let token = nextToken
+    feed(.administer(request, token: token), to: id)
+    for _ in 0..<1200 where operatorAnswers[token] == nil { tick() }
+    return operatorAnswers[token]
+  }
+
+  func read(at id: NodeID) -> UInt64 {
+    nextToken += 1
+    feed(.read(token: nextToken), to: id)
+    return nextToken
+  }
+
   func feed(_ input: ReplicaInput, to id: NodeID) {
     guard let box = boxes[id] else { return }
     var effects: [ReplicaEffect] = []
@@ -140,6 +164,8 @@ final class SimulatedReplicas {
         send(.append(part.request, batches: part.batches), from: id, to: to)
       }
     case .settle(let settlement): settled[settlement.token] = settlement.result
+    case .answerOperator(let answer): operatorAnswers[answer.token] = answer.result
+    case .membersChanged(let members): reachable[id] = members.map(\.id)
     case .answerRead(let answer): readAnswers[answer.token] = answer.result
     case .note(let note): notes.append(note)
     case .halt(let reason): halts.append(reason)

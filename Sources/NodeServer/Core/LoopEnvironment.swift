@@ -3,6 +3,7 @@ import ClockSync
 import Glibc
 import HostFiles
 import HybridTime
+import Ledger
 import Logging
 import NIOCore
 import NIOPosix
@@ -31,6 +32,7 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
   private let snapshot: Mutex<NodeSnapshot?> = Mutex(nil)
   private var waiters: [UInt64: CheckedContinuation<PaymentResult, Never>] = [:]
   private var readWaiters: [UInt64: CheckedContinuation<ReadResult, Never>] = [:]
+  private var operatorWaiters: [UInt64: CheckedContinuation<OperatorResult, Never>] = [:]
   private var nextToken: UInt64 = 0
   private var hasStateChanged = false
   private var snapshotMonotonic: Int64 = 0
@@ -82,6 +84,14 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
     }
   }
 
+  func answerOperators(_ answers: [OperatorAnswer]) {
+    for answer in answers {
+      operatorWaiters.removeValue(forKey: answer.token)?.resume(returning: answer.result)
+    }
+  }
+
+  func setMembers(_ members: [ClusterMember]) { transport.setMembers(members) }
+
   func publish(_ discipline: ClockDiscipline) { self.discipline.withLock { $0 = discipline } }
 
   func askTimeServer(_ server: UInt16, datagram: [UInt8]) {
@@ -106,6 +116,12 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
   func register(read continuation: CheckedContinuation<ReadResult, Never>) -> UInt64 {
     nextToken += 1
     readWaiters[nextToken] = continuation
+    return nextToken
+  }
+
+  func register(operator continuation: CheckedContinuation<OperatorResult, Never>) -> UInt64 {
+    nextToken += 1
+    operatorWaiters[nextToken] = continuation
     return nextToken
   }
 

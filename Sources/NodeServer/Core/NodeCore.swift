@@ -72,6 +72,18 @@ final class NodeCore: @unchecked Sendable {
     }
   }
 
+  /// Hands an operator's request to the cluster, from any thread, and answers when it is carried out,
+  /// refused or in doubt.
+  func administer(_ request: OperatorRequest) async -> OperatorResult {
+    await withCheckedContinuation { continuation in
+      loop.execute {
+        self.node.administer(
+          request, token: self.environment.register(operator: continuation))
+        self.schedulePump()
+      }
+    }
+  }
+
   /// A group of storage work is over. On the loop.
   func stored(_ result: Result<StorageReport, LogError>) {
     switch result {

@@ -38,6 +38,19 @@ struct NoteLog {
         "a peer's events were refused", metadata: ["peer": "\(name(peer))", "reason": "\(reason)"])
     case .transferEnded(let succeeded):
       logger.info("leadership transfer ended", metadata: ["succeeded": "\(succeeded)"])
+    case .membersChanged(let membership, let index):
+      logger.notice(
+        "members changed",
+        metadata: [
+          "voters": "\(membership.voters.map(name))", "learners": "\(membership.learners.map(name))",
+          "before": "\(membership.outgoing.map(name))", "index": "\(index.rawValue)",
+        ])
+    case .removed:
+      logger.warning("this node is no member of the cluster any more; it can be stopped")
+    case .ledgerDiffers(let peer, let index):
+      logger.error(
+        "a peer's ledger is not this node's",
+        metadata: ["peer": "\(name(peer))", "index": "\(index.rawValue)"])
     case .segmentClosed(let first, let last):
       logger.info(
         "segment sealed", metadata: ["first": "\(first.rawValue)", "last": "\(last.rawValue)"])

@@ -56,6 +56,8 @@ final class ReplicaGateway: NodeGateway {
     case .inDoubt: .timedOut
     case .clockAhead:
       .clockUnfit(reason: "this node's clock and the cluster's are too far apart")
+    case .clockUnfit:
+      .clockUnfit(reason: "this node's clock is not synchronized within the cluster's tolerance")
     case .stopping: .stopping
     case .idReused: .idReused
     }

@@ -1,4 +1,5 @@
 import Bytes
+import Ledger
 import Logging
 import NIOCore
 import NIOPosix
@@ -23,7 +24,8 @@ protocol PeerTransportDelegate: AnyObject {
 final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
   private let loop: any EventLoop
   private let hello: PeerHello
-  private let addresses: [(id: NodeID, address: HostPort)]
+  /// Where the other members are; changes with them.
+  private var addresses: [(id: NodeID, address: HostPort)]
   private let bind: HostPort
   private let clock: HostClock
   private let logger: Logger
@@ -88,6 +90,24 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
 
   /// Leaves a message for ``flush()``; without a connection it is dropped.
   func send(_ message: PeerMessage, to peer: NodeID) { connections[peer]?.write(message) }
+
+  /// Talks to these nodes from now on, and to no others. A member without an address of its own
+  /// keeps the configured one.
+  func setMembers(_ members: [ClusterMember]) {
+    loop.preconditionInEventLoop()
+    let before = addresses
+    addresses = members.filter { $0.id != hello.node }.compactMap { member in
+      let known = before.first { $0.id == member.id }?.address
+      return (HostPort(member.peerAddress) ?? known).map { (member.id, $0) }
+    }
+    for old in before where !addresses.contains(where: { $0.id == old.id }) {
+      // What was written last tells it that it has left.
+      connections[old.id]?.flush()
+      connections[old.id]?.fail("node \(old.id.rawValue) is a member no more")
+      dials[old.id]?.connection?.fail("node \(old.id.rawValue) is a member no more")
+    }
+    for peer in addresses where peer.id > hello.node { dial(peer.id) }
+  }
 
   /// Hands all written messages to the kernel.
   func flush() {

@@ -97,6 +97,9 @@ package struct NodeSettings: Sendable {
       electionTicksMin: ticks(.electionMin), electionTicksMax: ticks(.electionMax),
       inFlightMessagesMax: 256, entriesPerMessageMax: 256)
     var replica = ReplicaConfiguration(cluster: ClusterID(name: clusterName), raft: raft)
+    replica.members = members.map {
+      ClusterMember(id: $0.id, peerAddress: "\($0.address)")
+    }
     replica.batchEventsMax = self[.batchEvents]
     replica.batchByteCountMax = self[.batchBytes]
     replica.batchesInFlightMax = self[.batchesInFlight]
