@@ -76,7 +76,7 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
     return ServerBootstrap(group: loop)
       .serverChannelOption(.backlog, value: 64)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-      .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+      .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
       }
@@ -153,7 +153,7 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
     dials[peer, default: Dial()].isUnderWay = true
     ClientBootstrap(group: loop)
       .connectTimeout(Self.connectTimeout)
-      .channelOption(.socketOption(.tcp_nodelay), value: 1)
+      .channelOption(.tcpOption(.tcp_nodelay), value: 1)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           // A name may resolve to several addresses: each attempt has a connection of its own.
