@@ -9,6 +9,9 @@ source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 wanted=()
 compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || wanted+=(libfaketime)
 [ -x /usr/sbin/chronyd ] || [ -x /usr/bin/chronyd ] || wanted+=(chrony)
+# Tests of networks make namespaces with these; they also need to be root, and say so if not.
+[ -x /usr/sbin/ip ] || [ -x /sbin/ip ] || [ -x /usr/bin/ip ] || wanted+=(iproute2)
+[ -x /usr/sbin/nft ] || [ -x /sbin/nft ] || [ -x /usr/bin/nft ] || wanted+=(nftables)
 if [ ${#wanted[@]} -gt 0 ]; then
   install_packages "${wanted[@]}" ||
     say "test: ${wanted[*]} could not be installed; tests that need them are skipped."

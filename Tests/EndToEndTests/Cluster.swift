@@ -12,18 +12,22 @@ typealias Settings = [String: Int]
 /// A node of a cluster under test: its files, its ports, and its process while it runs.
 final class TestNode: Sendable {
   let number: Int
-  let httpPort: Int
+  let endpoint: Endpoint
   let directory: String
+  /// What stands in front of its command.
+  private let launcher: Mutex<[String]>
   private let process = Mutex<ChildProcess?>(nil)
   private let environment = Mutex<[String: String]>([:])
 
-  init(_ number: Int, httpPort: Int, directory: String) {
+  init(_ number: Int, endpoint: Endpoint, directory: String, launcher: [String] = []) {
     self.number = number
-    self.httpPort = httpPort
+    self.endpoint = endpoint
     self.directory = directory
+    self.launcher = Mutex(launcher)
   }
 
   var name: String { "node\(number)" }
+  var httpPort: Int { endpoint.port }
   var data: String { directory + "/\(name)" }
   var configuration: String { directory + "/\(name).json" }
   var log: String { directory + "/\(name).log" }
@@ -36,14 +40,15 @@ final class TestNode: Sendable {
     environment.withLock { $0 = variables }
   }
 
+  func setLauncher(_ command: [String]) { launcher.withLock { $0 = command } }
+
   /// Starts the process; it is not ready yet.
   func start() throws {
     let command = [try Binaries.path("syncpayd"), "--config", configuration]
     let variables = environment.withLock { $0 }
     // HAZARD: Swift finds its arguments in front of the environment, and a preloaded library that
     // adds a variable moves that away. Under `env` the library has added it before.
-    let launcher = variables.isEmpty ? [] : ["/usr/bin/env"]
-    let whole = launcher + command
+    let whole = launcher.withLock { $0 } + (variables.isEmpty ? [] : ["/usr/bin/env"]) + command
     let child = try ChildProcess(
       whole[0], Array(whole.dropFirst()), log: log, environment: variables)
     process.withLock { $0 = child }
@@ -62,12 +67,12 @@ final class TestNode: Sendable {
 
   /// One request over a connection of its own.
   func get(_ target: String, timeoutMilliseconds: Int = 8000) throws -> HTTPReply {
-    try HTTPConnection(port: httpPort, timeoutMilliseconds: timeoutMilliseconds)
+    try HTTPConnection(endpoint, timeoutMilliseconds: timeoutMilliseconds)
       .request("GET", target)
   }
 
   func post(_ body: String, timeoutMilliseconds: Int = 8000) throws -> HTTPReply {
-    try HTTPConnection(port: httpPort, timeoutMilliseconds: timeoutMilliseconds)
+    try HTTPConnection(endpoint, timeoutMilliseconds: timeoutMilliseconds)
       .request("POST", "/payment", body: Array(body.utf8))
   }
 
@@ -84,7 +89,7 @@ final class TestNode: Sendable {
   func transactions(_ query: String = "", pageLimit: Int = 1000) throws -> [JSON] {
     var all: [JSON] = []
     var cursor: String?
-    let connection = try HTTPConnection(port: httpPort)
+    let connection = try HTTPConnection(endpoint)
     repeat {
       var target = "/transactions?order=asc&limit=\(pageLimit)" + query
       if let cursor { target += "&cursor=\(cursor)" }
@@ -128,15 +133,19 @@ final class TestNode: Sendable {
   }
 }
 
-/// Real `syncpayd` processes on free ports over a fresh directory.
+/// Real `syncpayd` processes over a fresh directory, on free ports or in a network of their own.
 final class Cluster: Sendable {
   let nodes: [TestNode]
   let directory: String
+  /// The network, where it is the cluster's own.
+  let lab: NetworkLab?
 
   /// Writes the nodes' files; starts nothing.
   init(
-    nodes count: Int = 3, _ settings: Settings = [:], perNode: [Int: Settings] = [:]
+    nodes count: Int = 3, _ settings: Settings = [:], perNode: [Int: Settings] = [:],
+    in lab: NetworkLab? = nil
   ) throws {
+    self.lab = lab
     let directory =
       FileManager.default.temporaryDirectory.path + "/syncpay-e2e-"
       + UUID().uuidString.prefix(8).lowercased()
@@ -145,14 +154,19 @@ final class Cluster: Sendable {
     self.directory = directory
     let ports = try freePorts(2 * count)
     nodes = (1...count).map {
-      TestNode($0, httpPort: ports[$0 - 1], directory: directory)
+      TestNode(
+        $0,
+        endpoint: Endpoint(host: lab?.address($0) ?? "127.0.0.1", port: ports[$0 - 1]),
+        directory: directory, launcher: lab?.launcher($0) ?? [])
     }
-    let members = (1...count).map { "\"\($0)=127.0.0.1:\(ports[count + $0 - 1])\"" }
+    let members = nodes.map {
+      "\"\($0.number)=\($0.endpoint.host):\(ports[count + $0.number - 1])\""
+    }
     for node in nodes {
       var sections: [String: [String]] = [
         "node": ["\"id\": \(node.number)", "\"data_directory\": \"\(node.data)\""],
         "cluster": ["\"name\": \"e2e\"", "\"members\": [\(members.joined(separator: ", "))]"],
-        "http": ["\"port\": \(node.httpPort)"],
+        "http": ["\"host\": \"\(node.endpoint.host)\"", "\"port\": \(node.httpPort)"],
       ]
       var all = Self.usual.merging(settings) { $1 }
       all.merge(perNode[node.number] ?? [:]) { $1 }
@@ -261,10 +275,13 @@ final class Cluster: Sendable {
 /// where it fails.
 func withCluster(
   nodes count: Int = 3, _ settings: Settings = [:], perNode: [Int: Settings] = [:],
-  isStarted: Bool = true, _ body: @Sendable (Cluster) async throws -> Void
+  in network: TestNetwork = .loopback, isStarted: Bool = true,
+  _ body: @Sendable (Cluster) async throws -> Void
 ) async throws {
   try await withTaskExecutorPreference(BlockingExecutor.shared) {
-    let cluster = try Cluster(nodes: count, settings, perNode: perNode)
+    let lab = try network.makeLab(nodes: count)
+    defer { lab?.remove() }
+    let cluster = try Cluster(nodes: count, settings, perNode: perNode, in: lab)
     defer { cluster.stop() }
     do {
       if isStarted { try cluster.start() }
@@ -314,7 +331,7 @@ func freePorts(_ count: Int) throws -> [Int] {
     let port = Int.random(in: 11_000..<32_000)
     let descriptor = streamSocket()
     sockets.append(descriptor)
-    var address = loopback(port)
+    var address = socketAddress(Endpoint(host: "127.0.0.1", port: port))
     let result = withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))

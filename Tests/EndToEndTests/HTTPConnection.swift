@@ -26,18 +26,30 @@ enum ConnectionProblem: Error, Equatable {
   case malformed(String)
 }
 
+/// Where a node answers HTTP.
+struct Endpoint: Hashable, Sendable {
+  /// An IPv4 address.
+  var host: String
+  var port: Int
+}
+
 /// One HTTP/1.1 connection over a plain socket: it can send what no HTTP library would.
 final class HTTPConnection {
   private let descriptor: Int32
   private var unread: [UInt8] = []
 
-  init(port: Int, timeoutMilliseconds: Int = 8000) throws(ConnectionProblem) {
+  convenience init(port: Int, timeoutMilliseconds: Int = 8000) throws(ConnectionProblem) {
+    try self.init(
+      Endpoint(host: "127.0.0.1", port: port), timeoutMilliseconds: timeoutMilliseconds)
+  }
+
+  init(_ endpoint: Endpoint, timeoutMilliseconds: Int = 8000) throws(ConnectionProblem) {
     descriptor = streamSocket()
     guard descriptor >= 0 else { throw .cannotConnect(errno) }
     setTimeout(timeoutMilliseconds)
     var one: Int32 = 1
     setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
-    var address = loopback(port)
+    var address = socketAddress(endpoint)
     let result = withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
@@ -164,11 +176,11 @@ func streamSocket() -> Int32 {
   socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
 }
 
-/// An address on this host.
-func loopback(_ port: Int) -> sockaddr_in {
+/// The kernel's form of an endpoint.
+func socketAddress(_ endpoint: Endpoint) -> sockaddr_in {
   var address = sockaddr_in()
   address.sin_family = sa_family_t(AF_INET)
-  address.sin_port = in_port_t(port).bigEndian
-  address.sin_addr = in_addr(s_addr: in_addr_t(0x7f00_0001).bigEndian)
+  address.sin_port = in_port_t(endpoint.port).bigEndian
+  precondition(inet_pton(AF_INET, endpoint.host, &address.sin_addr) == 1, "no IPv4 address")
   return address
 }

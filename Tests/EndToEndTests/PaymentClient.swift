@@ -38,12 +38,12 @@ enum PaymentEnd: Sendable, Equatable {
 /// Pays with the documented policy: the same transaction id to the next node where a node answers
 /// 503 or not at all, a pause after each round that doubles from 50 ms to 1 s, half of it random.
 final class PaymentClient {
-  private let ports: [Int]
+  private let endpoints: [Endpoint]
   private let attemptMilliseconds: Int
-  private var connections: [Int: HTTPConnection] = [:]
+  private var connections: [Endpoint: HTTPConnection] = [:]
 
   init(_ nodes: [TestNode], attemptMilliseconds: Int = 6000) {
-    ports = nodes.map(\.httpPort)
+    endpoints = nodes.map(\.endpoint)
     self.attemptMilliseconds = attemptMilliseconds
   }
 
@@ -52,15 +52,15 @@ final class PaymentClient {
     var reason = "no try was made"
     var pauseMilliseconds = 50
     while ContinuousClock.now < end {
-      for step in ports.indices {
-        let port = ports[(first + step) % ports.count]
+      for step in endpoints.indices {
+        let endpoint = endpoints[(first + step) % endpoints.count]
         do {
-          let reply = try send(order, to: port)
+          let reply = try send(order, to: endpoint)
           if reply.status == 200 { return .acknowledged }
           guard reply.status == 503 else { return .refused(reply.status, reply.body) }
           reason = reply.body
         } catch {
-          connections[port] = nil
+          connections[endpoint] = nil
           if case .closedInsideAnswer = error { return .undecided("\(error)") }
           reason = "\(error)"
         }
@@ -71,16 +71,16 @@ final class PaymentClient {
     return .undecided(reason)
   }
 
-  private func send(_ order: Order, to port: Int) throws(ConnectionProblem) -> HTTPReply {
+  private func send(_ order: Order, to endpoint: Endpoint) throws(ConnectionProblem) -> HTTPReply {
     let connection: HTTPConnection
-    if let open = connections[port] {
+    if let open = connections[endpoint] {
       connection = open
     } else {
-      connection = try HTTPConnection(port: port, timeoutMilliseconds: attemptMilliseconds)
-      connections[port] = connection
+      connection = try HTTPConnection(endpoint, timeoutMilliseconds: attemptMilliseconds)
+      connections[endpoint] = connection
     }
     let reply = try connection.request("POST", "/payment", body: Array(order.body.utf8))
-    if reply.closes { connections[port] = nil }
+    if reply.closes { connections[endpoint] = nil }
     return reply
   }
 }
@@ -88,10 +88,15 @@ final class PaymentClient {
 /// What a load of payments came to.
 final class LoadRecord: Sendable {
   private let state = Mutex<(ids: [String], others: [String])>(([], []))
+  private let hasEnded = Mutex(false)
 
   var acknowledged: [String] { state.withLock { $0.ids } }
   var others: [String] { state.withLock { $0.others } }
   var count: Int { state.withLock { $0.ids.count } }
+  /// Whether clients without a number of payments of their own are to stop.
+  var isOver: Bool { hasEnded.withLock { $0 } }
+
+  func end() { hasEnded.withLock { $0 = true } }
 
   func note(_ id: String, _ end: PaymentEnd) {
     state.withLock { state in
@@ -118,6 +123,33 @@ func load(
       }
     }
     try during(record)
+    try await group.waitForAll()
+  }
+  return record
+}
+
+/// Pays from `clients` clients at once over all nodes for as long as `during` runs, with a pause
+/// after each payment: a load that lasts, not one that fills the machine.
+func load(
+  _ cluster: Cluster, label: String, clients: Int, record: LoadRecord = LoadRecord(),
+  attemptMilliseconds: Int = 6000, during: @Sendable (LoadRecord) throws -> Void
+) async throws -> LoadRecord {
+  try await withThrowingTaskGroup(of: Void.self) { group in
+    for client in 0..<clients {
+      group.addTask {
+        let payer = PaymentClient(cluster.nodes, attemptMilliseconds: attemptMilliseconds)
+        var number = client
+        while !record.isOver {
+          let order = Order.random(label, number)
+          record.note(order.id, payer.pay(order, first: number))
+          number += clients
+          usleep(5000)
+        }
+      }
+    }
+    defer { record.end() }
+    try during(record)
+    record.end()
     try await group.waitForAll()
   }
   return record
