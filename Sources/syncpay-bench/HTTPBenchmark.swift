@@ -53,9 +53,9 @@ struct HTTPBenchmark: Sendable {
     guard settings.addresses.isEmpty else {
       return try await measure(settings.addresses, pids: [], on: group)
     }
-    let nodes = try LoopbackNodes.start(
-      count: settings.nodeCount, daemon: settings.daemon ?? LoopbackNodes.defaultDaemon,
-      overrides: settings.overrides)
+    let nodes = try LoopbackNodes(
+      LoopbackNodes.Plan(
+        count: settings.nodeCount, daemon: settings.daemon, overrides: settings.overrides))
     defer { nodes.stop() }
     try await nodes.waitUntilReady(on: group)
     let result: Result<BenchSection, any Error>
@@ -73,7 +73,7 @@ struct HTTPBenchmark: Sendable {
     _ addresses: [HTTPAddress], pids: [pid_t], on group: MultiThreadedEventLoopGroup
   ) async throws -> BenchSection {
     var section = BenchSection(name: "http", settings: fields(nodeCount: addresses.count))
-    let before = try await states(addresses, on: group)
+    let before = try await NodeState.ask(addresses, on: group)
     let targets = try chosen(addresses, before)
     let generator = LoadGenerator(
       group: group, warmupSeconds: settings.warmupSeconds, runSeconds: settings.runSeconds,
@@ -87,7 +87,7 @@ struct HTTPBenchmark: Sendable {
       section.results.append(row(result))
       counts.add(result.counts)
     }
-    let after = try await settled(addresses, on: group)
+    let after = try await NodeState.settled(addresses, on: group)
     section.check(before: before, after: after, counts: counts)
     return section
   }
@@ -103,27 +103,6 @@ struct HTTPBenchmark: Sendable {
         "overrides", settings.overrides.isEmpty ? "none" : settings.overrides.joined(separator: " ")
       ),
     ]
-  }
-
-  private func states(
-    _ addresses: [HTTPAddress], on group: any EventLoopGroup
-  ) async throws -> [NodeState] {
-    var states: [NodeState] = []
-    for address in addresses { states.append(try await NodeState.ask(address, on: group)) }
-    return states
-  }
-
-  /// The states when all nodes have applied the same, or after 10 seconds.
-  private func settled(
-    _ addresses: [HTTPAddress], on group: any EventLoopGroup
-  ) async throws -> [NodeState] {
-    let deadline = ContinuousClock.now + .seconds(10)
-    while true {
-      let states = try await states(addresses, on: group)
-      let isEqual = states.allSatisfy { $0.transactionCount == states[0].transactionCount }
-      if isEqual || ContinuousClock.now > deadline { return states }
-      try await Task.sleep(for: .milliseconds(50))
-    }
   }
 
   /// The nodes to pay through, the leader first: a single connection is the leader's.

@@ -80,6 +80,18 @@ enum Files {
     }
   }
 
+  /// Bytes of all files in a directory and those in it.
+  static func byteCount(under directory: String) -> Int {
+    let files = (try? FileManager.default.subpathsOfDirectory(atPath: directory)) ?? []
+    return files.reduce(0) { sum, name in
+      let attributes = try? FileManager.default.attributesOfItem(atPath: "\(directory)/\(name)")
+      guard let attributes, attributes[.type] as? FileAttributeType == .typeRegular else {
+        return sum
+      }
+      return sum + (attributes[.size] as? Int ?? 0)
+    }
+  }
+
   /// The directory that this program lies in.
   static var ownDirectory: String {
     let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""

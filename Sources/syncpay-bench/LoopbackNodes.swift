@@ -1,55 +1,86 @@
 import Glibc
-import JSONText
 import NIOCore
+import Synchronization
 
 /// A cluster of `syncpayd` processes on this machine, with data of its own.
-struct LoopbackNodes: Sendable {
+final class LoopbackNodes: Sendable {
   let addresses: [HTTPAddress]
-  let pids: [pid_t]
+  /// Program and arguments of each node.
+  private let commands: [[String]]
+  private let processes: ProcessTable
   private let directory: ScratchDirectory
   private let token: Int
 
   /// The program that runs a node, beside this one.
   static var defaultDaemon: String { Files.ownDirectory + "/syncpayd" }
 
+  /// What the nodes are.
+  struct Plan: Sendable {
+    var count = 3
+    var daemon: String?
+    /// A directory with `node1.json` and so on, whose other settings the nodes take over.
+    var configs: String?
+    /// Settings as `key=value`, over all others.
+    var overrides: [String] = []
+  }
+
   /// Starts the nodes; ``waitUntilReady(on:)`` before they are used, ``stop()`` when done.
-  static func start(
-    count: Int, daemon: String, overrides: [String]
-  ) throws(BenchFailure) -> LoopbackNodes {
+  init(_ plan: Plan) throws(BenchFailure) {
+    let daemon = plan.daemon ?? Self.defaultDaemon
     guard access(daemon, X_OK) == 0 else {
       throw BenchFailure("\(daemon) is not there; build it, or name another with --daemon.")
     }
+    let ports = try Self.freePorts(2 * plan.count)
     let directory = try ScratchDirectory()
-    var pids: [pid_t] = []
-    do {
-      let ports = try freePorts(2 * count)
-      let (http, peers) = (Array(ports.prefix(count)), Array(ports.suffix(count)))
-      let flags = overrides.flatMap { ["--set", $0] }
-      for number in 1...count {
-        let file = "\(directory.path)/node\(number).json"
-        try Files.write(
-          configuration(number, directory.path, http: http[number - 1], peers: peers), to: file)
-        pids.append(try launch(daemon, ["--config", file] + flags, log(number, directory.path)))
-      }
-      return LoopbackNodes(http: http, pids: pids, directory: directory)
-    } catch {
-      ChildProcess.end(pids)
-      directory.remove()
+    self.directory = directory
+    let http = Array(ports.prefix(plan.count))
+    addresses = http.map { HTTPAddress(host: "127.0.0.1", port: $0) }
+    commands = (1...plan.count).map { number in
+      let file = plan.configs.map { ["--config", "\($0)/node\(number).json"] } ?? []
+      let own = Self.settings(
+        number, directory.path, http: http[number - 1], peers: ports.suffix(plan.count))
+      return [daemon] + file + (own + plan.overrides).flatMap { ["--set", $0] }
+    }
+    let processes = ProcessTable()
+    self.processes = processes
+    token = Interruption.onEnd { processes.end() }
+    for place in commands.indices { try startOrEnd(place) }
+  }
+
+  private func startOrEnd(_ place: Int) throws(BenchFailure) {
+    do { try start(place) } catch {
+      stop()
       throw error
     }
   }
 
-  private init(http: [Int], pids: [pid_t], directory: ScratchDirectory) {
-    addresses = http.map { HTTPAddress(host: "127.0.0.1", port: $0) }
-    self.pids = pids
-    self.directory = directory
-    token = Interruption.onEnd { ChildProcess.end(pids) }
+  /// Starts a node that does not run.
+  func start(_ place: Int) throws(BenchFailure) {
+    let log = Self.log(place + 1, directory.path)
+    processes[place] = try Self.launch(
+      commands[place][0], Array(commands[place].dropFirst()), log)
   }
+
+  /// Ends a node at once, as a power cut would, and waits until it is gone.
+  func kill(_ place: Int) {
+    guard let pid = processes[place] else { return }
+    Glibc.kill(pid, SIGKILL)
+    while !ChildProcess.hasEnded(pid) { usleep(100) }
+    processes[place] = nil
+  }
+
+  /// The processes that should run.
+  var pids: [pid_t] { commands.indices.compactMap { processes[$0] } }
 
   /// Ends the processes and removes their data.
   func stop() {
     Interruption.perform(token)
     directory.remove()
+  }
+
+  /// Bytes in all files of all nodes' data directories.
+  var storedByteCount: Int {
+    commands.indices.reduce(0) { $0 + Files.byteCount(under: "\(directory.path)/node\($1 + 1)") }
   }
 
   /// Waits until all nodes answer and know one leader.
@@ -73,10 +104,29 @@ struct LoopbackNodes: Sendable {
     }
   }
 
+  /// Waits until a node that was started again has applied what the others have by now.
+  func waitUntilCaughtUp(_ place: Int, on group: any EventLoopGroup) async throws {
+    let others = addresses.indices.filter { $0 != place }.map { addresses[$0] }
+    let goal = try await NodeState.ask(others, on: group).map(\.transactionCount).max() ?? 0
+    let deadline = ContinuousClock.now + .seconds(30)
+    while true {
+      let state = try? await NodeState.ask(addresses[place], on: group)
+      if let state, state.hasLeader, state.transactionCount >= goal { return }
+      try requireRunning()
+      guard ContinuousClock.now < deadline else {
+        throw BenchFailure(
+          "Node \(place + 1) is behind after 30 s; its log ends:\n\(logEnd(place + 1))")
+      }
+      try await Task.sleep(for: .milliseconds(50))
+    }
+  }
+
   /// Throws where a node has ended on its own.
   func requireRunning() throws(BenchFailure) {
-    for (place, pid) in pids.enumerated() where kill(pid, 0) != 0 || isZombie(pid) {
-      throw BenchFailure("Node \(place + 1) has ended; its log ends:\n\(logEnd(place + 1))")
+    for place in commands.indices {
+      guard let pid = processes[place], Glibc.kill(pid, 0) == 0, !isZombie(pid) else {
+        throw BenchFailure("Node \(place + 1) has ended; its log ends:\n\(logEnd(place + 1))")
+      }
     }
   }
 
@@ -101,36 +151,17 @@ struct LoopbackNodes: Sendable {
     return try ChildProcess.spawn(daemon, arguments, output: descriptor)
   }
 
-  private static func configuration(
-    _ number: Int, _ directory: String, http: Int, peers: [Int]
-  ) -> [UInt8] {
-    var json = JSONWriter(capacity: 512)
-    json.beginObject()
-    json.key("node")
-    json.beginObject()
-    json.key("id")
-    json.integer(number)
-    json.key("data_directory")
-    json.string("\(directory)/node\(number)")
-    json.endObject()
-    json.key("cluster")
-    json.beginObject()
-    json.key("name")
-    json.string("syncpay-bench")
-    json.key("members")
-    json.beginArray()
-    for (place, port) in peers.enumerated() { json.string("\(place + 1)=127.0.0.1:\(port)") }
-    json.endArray()
-    json.endObject()
-    json.key("http")
-    json.beginObject()
-    json.key("host")
-    json.string("127.0.0.1")
-    json.key("port")
-    json.integer(http)
-    json.endObject()
-    json.endObject()
-    return json.bytes
+  /// What only this cluster can say: who a node is, and where.
+  private static func settings(
+    _ number: Int, _ directory: String, http: Int, peers: ArraySlice<Int>
+  ) -> [String] {
+    let members = peers.enumerated().map { "\($0.offset + 1)=127.0.0.1:\($0.element)" }
+    return [
+      "node.id=\(number)", "node.name=node\(number)",
+      "node.data_directory=\(directory)/node\(number)", "cluster.name=syncpay-bench",
+      "cluster.members=\(members.joined(separator: ","))", "http.host=127.0.0.1",
+      "http.port=\(http)",
+    ]
   }
 
   /// Ports of the loopback interface that no one listens on, all different.
@@ -159,5 +190,24 @@ struct LoopbackNodes: Sendable {
       }
     }
     return code == 0 ? Int(UInt16(bigEndian: address.sin_port)) : nil
+  }
+}
+
+/// The nodes' processes, by place.
+private final class ProcessTable: Sendable {
+  private let pids = Mutex<[Int: pid_t]>([:])
+
+  subscript(place: Int) -> pid_t? {
+    get { pids.withLock { $0[place] } }
+    set { pids.withLock { $0[place] = newValue } }
+  }
+
+  /// Ends all of them.
+  func end() {
+    ChildProcess.end(
+      pids.withLock { pids in
+        defer { pids = [:] }
+        return Array(pids.values)
+      })
   }
 }

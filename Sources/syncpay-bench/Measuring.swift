@@ -64,6 +64,13 @@ struct Spread: Sendable {
   }
 }
 
+/// The smallest value that at least `percent` of all values do not exceed (nearest rank).
+///
+/// Precondition: there are values, and `percent` is 1 to 100.
+func nearestRank(_ percent: Int, of values: [Double]) -> Double {
+  values.sorted()[(values.count * percent + 99) / 100 - 1]
+}
+
 /// The most memory that this process has had resident.
 enum MemoryPeak {
   /// Forgets the most so far (proc(5), `/proc/self/clear_refs`); nothing happens where it may not.

@@ -1,7 +1,6 @@
 import Bytes
 import JSONText
 import NIOCore
-import NIOPosix
 
 /// What `GET /status` of a node says, as far as this command asks.
 struct NodeState: Equatable, Sendable {
@@ -41,13 +40,35 @@ struct NodeState: Equatable, Sendable {
   /// Asks a node.
   static func ask(_ address: HTTPAddress, on group: any EventLoopGroup) async throws -> NodeState {
     let (status, body): (Int, [UInt8])
-    do { (status, body) = try await get("/status", from: address, on: group) } catch {
+    do { (status, body) = try await get("/status", from: address, on: group.next()) } catch {
       throw BenchFailure("\(address) does not answer GET /status: \(error)")
     }
     guard status == 200, let state = NodeState(json: body) else {
       throw BenchFailure("\(address) answers GET /status with \(status), which cannot be read.")
     }
     return state
+  }
+
+  /// Asks nodes, one after the other.
+  static func ask(
+    _ addresses: [HTTPAddress], on group: any EventLoopGroup
+  ) async throws -> [NodeState] {
+    var states: [NodeState] = []
+    for address in addresses { states.append(try await ask(address, on: group)) }
+    return states
+  }
+
+  /// The states when all nodes have applied the same, or after 10 seconds.
+  static func settled(
+    _ addresses: [HTTPAddress], on group: any EventLoopGroup
+  ) async throws -> [NodeState] {
+    let deadline = ContinuousClock.now + .seconds(10)
+    while true {
+      let states = try await ask(addresses, on: group)
+      let isEqual = states.allSatisfy { $0.transactionCount == states[0].transactionCount }
+      if isEqual || ContinuousClock.now > deadline { return states }
+      try await Task.sleep(for: .milliseconds(50))
+    }
   }
 }
 
@@ -60,69 +81,11 @@ extension JSONValue {
 
 /// One request on a connection of its own, answered within 5 seconds.
 private func get(
-  _ path: String, from address: HTTPAddress, on group: any EventLoopGroup
+  _ path: String, from address: HTTPAddress, on loop: any EventLoop
 ) async throws -> (status: Int, body: [UInt8]) {
-  let loop = group.next()
-  let answer = loop.makePromise(of: (status: Int, body: [UInt8]).self)
+  let connection = try await RequestConnection.open(address, on: loop)
+  defer { connection.close() }
   let text = "GET \(path) HTTP/1.1\r\nHost: \(address)\r\nConnection: close\r\n\r\n"
-  let channel = try await ClientBootstrap(group: loop)
-    .connectTimeout(.seconds(2))
-    .channelInitializer { channel in
-      channel.eventLoop.makeCompletedFuture {
-        try channel.pipeline.syncOperations.addHandler(SingleAnswer(request: text, answer))
-      }
-    }
-    .connect(host: address.host, port: address.port).flatMapErrorThrowing { error in
-      answer.fail(error)
-      throw error
-    }.get()
-  let timeout = loop.scheduleTask(in: .seconds(5)) {
-    answer.fail(BenchFailure("\(address) does not answer."))
-  }
-  defer {
-    timeout.cancel()
-    channel.close(promise: nil)
-  }
-  return try await answer.futureResult.get()
-}
-
-/// Sends one request and keeps its answer.
-private final class SingleAnswer: ChannelInboundHandler {
-  typealias InboundIn = ByteBuffer
-  typealias OutboundOut = ByteBuffer
-
-  private let request: String
-  private let answer: EventLoopPromise<(status: Int, body: [UInt8])>
-  private var received = ByteBuffer()
-
-  init(request: String, _ answer: EventLoopPromise<(status: Int, body: [UInt8])>) {
-    self.request = request
-    self.answer = answer
-  }
-
-  func channelActive(context: ChannelHandlerContext) {
-    context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: request)), promise: nil)
-  }
-
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    var bytes = unwrapInboundIn(data)
-    received.writeBuffer(&bytes)
-    do {
-      guard let head = try ResponseHead.parse(received), received.readableBytes >= head.byteCount
-      else { return }
-      received.moveReaderIndex(forwardBy: head.headByteCount)
-      answer.succeed((head.status, received.readBytes(length: head.bodyByteCount) ?? []))
-    } catch {
-      answer.fail(error)
-    }
-  }
-
-  func channelInactive(context: ChannelHandlerContext) {
-    answer.fail(BenchFailure("a node closed the connection without an answer."))
-  }
-
-  func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    answer.fail(error)
-    context.close(promise: nil)
-  }
+  let answer = try await connection.ask(ByteBuffer(string: text), within: .seconds(5))
+  return (answer.status, answer.body)
 }

@@ -10,6 +10,20 @@ extension BenchReport {
   }
 }
 
+extension BenchReport {
+  /// The same with tables as Markdown has them.
+  var markdown: [UInt8] {
+    var lines = [(context.machine + context.run).map(\.plain).joined(separator: ", ")]
+    for section in sections {
+      lines += ["", "## " + section.name, ""]
+      lines += [section.settings.map(\.plain).joined(separator: ", "), ""]
+      lines += MarkdownTable(rows: section.results).lines
+      lines += (section.notes + section.failures.map { "**Failed:** \($0)" }).flatMap { ["", $0] }
+    }
+    return Array((lines.joined(separator: "\n") + "\n").utf8)
+  }
+}
+
 extension BenchSection {
   fileprivate var lines: [String] {
     var lines = ["", "\(name): " + settings.map(\.plain).joined(separator: ", ")]
@@ -37,7 +51,7 @@ extension Field {
     }
   }
 
-  fileprivate var isText: Bool { if case .text = value { true } else { false } }
+  var isText: Bool { if case .text = value { true } else { false } }
 }
 
 /// `1234567` as `1,234,567`.
@@ -68,5 +82,19 @@ struct TextTable {
       let line = "  " + padded.joined(separator: "  ")
       return String(line.reversed().drop { $0 == " " }.reversed())
     }
+  }
+}
+
+/// Rows of fields as a Markdown table (GitHub Flavored Markdown §4.10).
+struct MarkdownTable {
+  let rows: [[Field]]
+
+  var lines: [String] {
+    guard let first = rows.first else { return [] }
+    func line(_ cells: [String]) -> String {
+      "| " + cells.map { $0.replacing("|", with: "\\|") }.joined(separator: " | ") + " |"
+    }
+    return [line(first.map(\.title)), line(first.map { $0.isText ? "---" : "---:" })]
+      + rows.map { line($0.map(\.shown)) }
   }
 }

@@ -31,6 +31,12 @@ struct RunContext: Sendable {
       ])
   }
 
+  /// The machine in a few words.
+  var machineName: String {
+    machine.prefix(2).map { $0.name == "cores" ? "\($0.shown) cores" : $0.shown }
+      .joined(separator: ", ")
+  }
+
   /// The processor's name (proc(5), `/proc/cpuinfo`); other architectures than x86 name fewer.
   private static var cpuModel: String {
     let text = Files.small("/proc/cpuinfo") ?? ""

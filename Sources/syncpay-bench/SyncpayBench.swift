@@ -6,7 +6,7 @@ import HostFiles
 struct SyncpayBench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "syncpay-bench",
-    abstract: "Measure payments over HTTP, segment append, replay and merge.",
+    abstract: "Measure payments over HTTP, failover, redundancy, segment append, replay and merge.",
     discussion: """
       Every report names the machine, the commit, the build mode, the settings and the seed: a \
       figure without them says nothing. Figures are claimed by release builds only; a debug build \
@@ -15,23 +15,26 @@ struct SyncpayBench: AsyncParsableCommand {
       Examples:
         syncpay-bench http --connections 1,64,1000
         syncpay-bench http --node http://10.0.0.1:5001 --node http://10.0.0.2:5001
+        syncpay-bench failover --configs configs/fast-failover
+        syncpay-bench redundancy --format markdown --plot data/redundancy.svg
         syncpay-bench append --directory /var/lib/syncpay
         syncpay-bench replay --events 2000000 --format json
         syncpay-bench all
       """,
     subcommands: [
-      HTTPCommand.self, AppendCommand.self, ReplayCommand.self, MergeCommand.self, AllCommand.self,
+      HTTPCommand.self, FailoverCommand.self, RedundancyCommand.self, AppendCommand.self,
+      ReplayCommand.self, MergeCommand.self, AllCommand.self,
     ])
 }
 
 /// How a report is printed.
 enum ReportForm: String, CaseIterable, ExpressibleByArgument {
-  case table, json
+  case table, markdown, json
 }
 
 /// What every command takes.
 struct SharedOptions: ParsableArguments {
-  @Option(help: "Form of the output: table or json.")
+  @Option(help: "Form of the output: table, markdown or json.")
   var format = ReportForm.table
 
   @Option(help: "Seed of everything random that is measured.")
@@ -57,6 +60,7 @@ struct SharedOptions: ParsableArguments {
     Terminal.endProgress()
     switch format {
     case .table: Terminal.print(report.table)
+    case .markdown: Terminal.print(report.markdown)
     case .json: Terminal.print(report.json)
     }
     let failures = report.sections.flatMap(\.failures)

@@ -98,6 +98,43 @@ import Testing
     await #expect(throws: BenchFailure.self) { try await HTTPBenchmark(settings).run() }
   }
 
+  @Test(.enabled(if: daemon != nil, "there is no syncpayd beside the tests; swift build makes it"))
+  func `failover kills leaders, measures each time, and nothing is lost`() async throws {
+    var settings = FailoverSettings.toy
+    settings.nodes.daemon = Self.daemon
+    settings.nodes.configs = repository + "/configs/fast-failover"
+    let section = try await FailoverBenchmark(settings).run()
+    #expect(section.failures.isEmpty)
+    let json = try printed(section)
+    #expect(json.settings["kills"] as? Int == settings.kills)
+    #expect(json.results.count == 2)
+    for row in json.results {
+      #expect(try row.number("min_ms") > 0)
+      #expect(try row.number("min_ms") <= row.number("median_ms"))
+      #expect(try row.number("p90_ms") <= row.number("max_ms"))
+    }
+  }
+
+  @Test(.enabled(if: daemon != nil, "there is no syncpayd beside the tests; swift build makes it"))
+  func `redundancy measures each size of cluster, and draws it`() async throws {
+    var settings = RedundancySettings.toy
+    settings.daemon = Self.daemon
+    let result = try await RedundancyBenchmark(settings).run()
+    #expect(result.section.failures.isEmpty)
+    let json = try printed(result.section)
+    #expect(json.results.compactMap { $0["nodes"] as? Int } == [1, 1, 3, 3])
+    #expect(json.results.compactMap { $0["connections"] as? Int } == [1, 4, 1, 4])
+    for row in json.results {
+      // A record has some sixty bytes, and each node has one.
+      let nodes = try row.number("nodes")
+      #expect(try row.number("bytes_per_payment") > 60 * nodes)
+      #expect(try row.number("p50_ms") <= row.number("p99_ms"))
+    }
+    let svg = result.chart(machine: "two cores").svg
+    #expect(svg.contains("What redundancy costs: two cores"))
+    #expect(svg.components(separatedBy: "<g ").count == 5)
+  }
+
   /// `syncpayd` in the directory that the tests were built in, or one named in the environment.
   private static var daemon: String? {
     if let named = getenv("SYNCPAYD") { return String(cString: named) }
@@ -134,6 +171,19 @@ import Testing
       ])
   }
 
+  @Test func `a Markdown table aligns numbers, and keeps its columns`() {
+    let rows: [[Field]] = [[.text("path", "a|b"), .count("events", 1_234)]]
+    #expect(
+      MarkdownTable(rows: rows).lines == [
+        "| path | events |", "| --- | ---: |", "| a\\|b | 1,234 |",
+      ])
+    let report = BenchReport(
+      context: .current(seed: 7, isToy: true),
+      sections: [BenchSection(name: "x", results: rows, failures: ["it broke."])])
+    let text = String(decoding: report.markdown, as: UTF8.self)
+    #expect(text.contains("\n## x\n") && text.hasSuffix("**Failed:** it broke.\n"))
+  }
+
   @Test func `a number that is none is printed as zero, not as a trap`() {
     for value in [Double.nan, .infinity, -.infinity, 1e300] {
       #expect(scaled(value, decimals: 2) == 0)
@@ -153,7 +203,9 @@ import Testing
     ["http", "--connections", "1,x"], ["http", "--connections", "0"],
     ["http", "--node", "ftp://x"],
     ["http", "--accounts", "1"], ["http", "--target", "some"], ["append", "--seconds", "0"],
-    ["replay", "--batch", "8193"], ["merge", "--events", "0"], ["nonsense"],
+    ["failover", "--nodes", "2"],
+    ["failover", "--kills", "0"], ["redundancy", "--runs", "0"], ["replay", "--batch", "8193"],
+    ["merge", "--events", "0"], ["nonsense"],
   ])
   func `wrong command lines are usage errors`(_ arguments: [String]) {
     do {
@@ -173,6 +225,8 @@ import Testing
     #expect(command.addresses.map(\.description) == ["127.0.0.1:5001", "[::1]:2"])
   }
 }
+
+private let repository = #filePath.split(separator: "/").dropLast(3).reduce("") { "\($0)/\($1)" }
 
 // MARK: - Reading reports
 
