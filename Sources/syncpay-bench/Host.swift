@@ -84,11 +84,11 @@ enum Files {
   static func byteCount(under directory: String) -> Int {
     let files = (try? FileManager.default.subpathsOfDirectory(atPath: directory)) ?? []
     return files.reduce(0) { sum, name in
-      let attributes = try? FileManager.default.attributesOfItem(atPath: "\(directory)/\(name)")
-      guard let attributes, attributes[.type] as? FileAttributeType == .typeRegular else {
+      var status = stat()
+      guard lstat("\(directory)/\(name)", &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
         return sum
       }
-      return sum + (attributes[.size] as? Int ?? 0)
+      return sum + Int(status.st_size)
     }
   }
 

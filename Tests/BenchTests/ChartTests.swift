@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Testing
 
 @testable import syncpay_bench
@@ -69,6 +70,17 @@ import Testing
 }
 
 @Suite struct `Failover figures` {
+  @Test func `stored bytes are those of all files, however deep`() throws {
+    let scratch = try ScratchDirectory()
+    defer { scratch.remove() }
+    try FileManager.default.createDirectory(
+      atPath: scratch.path + "/log/old", withIntermediateDirectories: true)
+    try Files.write([UInt8](repeating: 1, count: 1_000), to: scratch.path + "/state")
+    try Files.write([UInt8](repeating: 1, count: 234), to: scratch.path + "/log/old/segment")
+    #expect(Files.byteCount(under: scratch.path) == 1_234)
+    #expect(Files.byteCount(under: scratch.path + "/nothing") == 0)
+  }
+
   @Test func `the nearest rank is a value that was measured`() {
     let values = (1...20).map(Double.init)
     #expect(nearestRank(90, of: values.reversed()) == 18)
