@@ -20,6 +20,9 @@ extension LogError {
       "the log ends at batch \(last.rawValue), but up to \(durable.rawValue) was durable here and"
         + " committed: the disk lost it. Move this data directory away and start the node with an"
         + " empty one while the others have a majority"
+    case .otherHistory(let index):
+      "batch \(index.rawValue) is not the one that the ledger snapshot was made after; the snapshot"
+        + " belongs to another log"
     case .stopped(let index, let error):
       "batch \(index.rawValue) cannot be applied by this version: \(error)"
     case .outOfOrder(let expected, let found):

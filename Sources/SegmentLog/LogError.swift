@@ -75,6 +75,8 @@ package enum LogError: Error, Sendable {
   case brokenSegmentChain(SegmentID)
   /// The log ends before what was known to be durable.
   case lost(last: LogIndex, knownDurable: LogIndex)
+  /// The batch at the snapshot's index is not the one that the snapshot was made after.
+  case otherHistory(at: LogIndex)
   /// The visitor of a replay stopped it.
   case stopped(at: LogIndex, any Error)
   /// The batch to append is not the next one.
@@ -102,7 +104,8 @@ package enum LogError: Error, Sendable {
   var isFatal: Bool {
     switch self {
     case .outOfOrder, .brokenChain, .beforeStart, .sealed, .notSealable, .sealMismatch: false
-    case .file, .damaged, .wrongCluster, .missingSegment, .brokenSegmentChain, .lost, .stopped,
+    case .file, .damaged, .wrongCluster, .missingSegment, .brokenSegmentChain, .lost, .otherHistory,
+      .stopped,
       .failed, .hardStateDamaged, .hardStateMissing, .hardStateOfOtherCluster:
       true
     }

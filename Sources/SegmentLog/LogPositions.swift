@@ -125,6 +125,22 @@ package final class LogPositions: Sendable {
     }
   }
 
+  /// Notes a sealed segment whose batches have not been read: its footer's entries are its
+  /// positions.
+  func append(_ summary: SegmentSummary) {
+    let positions = summary.sparseIndex.map {
+      Position(index: $0.index, firstSequence: $0.firstSequence, offset: $0.offset)
+    }
+    state.withLock { state in
+      state.segments.append(
+        Segment(
+          id: summary.id, serial: state.serialNext, positions: positions,
+          byteCount: summary.byteCount, lastIndex: summary.lastIndex,
+          lastSequence: summary.lastSequence))
+      state.serialNext += 1
+    }
+  }
+
   /// Forgets the batches from `index` on; `summary` is what is left of the segment it lies in.
   func truncate(from index: LogIndex, leaving summary: SegmentSummary?) {
     state.withLock { state in

@@ -1,4 +1,19 @@
 package import Bytes
+package import HybridTime
+
+/// A place in a log, and the hash of the batch there.
+package struct LogPoint: Hashable, Sendable {
+  /// The batch.
+  package let index: LogIndex
+  /// Its hash.
+  package let hash: Digest256
+
+  /// A point from its parts.
+  package init(index: LogIndex, hash: Digest256) {
+    self.index = index
+    self.hash = hash
+  }
+}
 
 /// How a log is opened.
 package struct RecoveryOptions: Sendable {
@@ -9,11 +24,19 @@ package struct RecoveryOptions: Sendable {
   package var mayBeginLater: Bool
   /// How many bytes to reserve for a new segment without growing its visible size, or 0.
   package var preallocateByteCount: UInt64
+  /// Up to where a verified snapshot stands for the batches, or nil.
+  ///
+  /// Sealed segments that end there or before are opened by header and footer alone: the bytes of
+  /// their batches are not verified, which is left to a scrub. No batch up to there is
+  /// handed to the visitor, and nothing up to there is ever torn.
+  package var trustedThrough: LogPoint?
 
   /// Options, by default those of a log that has everything from index 1 on.
   package init(
-    knownDurable: LogIndex = .zero, mayBeginLater: Bool = false, preallocateByteCount: UInt64 = 0
+    knownDurable: LogIndex = .zero, mayBeginLater: Bool = false, preallocateByteCount: UInt64 = 0,
+    trustedThrough: LogPoint? = nil
   ) {
+    self.trustedThrough = trustedThrough
     self.knownDurable = knownDurable
     self.mayBeginLater = mayBeginLater
     self.preallocateByteCount = preallocateByteCount
@@ -50,7 +73,9 @@ package struct RecoveryReport: Hashable, Sendable {
   package internal(set) var segmentCount = 0
   /// How many of them are sealed.
   package internal(set) var sealedCount = 0
-  /// How many batches were replayed.
+  /// How many of the sealed ones were opened by header and footer alone.
+  package internal(set) var trustedCount = 0
+  /// How many batches there are.
   package internal(set) var batchCount: UInt64 = 0
   /// How many events they hold.
   package internal(set) var eventCount: UInt64 = 0
@@ -60,6 +85,8 @@ package struct RecoveryReport: Hashable, Sendable {
   package internal(set) var fileByteCount: UInt64 = 0
   /// Largest commit index that a batch carries: a restart may apply up to it.
   package internal(set) var commit = LogIndex.zero
+  /// Greatest hybrid time that a batch carries; zero while there is none.
+  package internal(set) var hybridMax = HybridTimestamp.zero
   /// What was cut, in the order of the log.
   package internal(set) var cuts: [RecoveryCut] = []
 }
@@ -89,10 +116,13 @@ struct Recovery<FS: LogFileSystem> {
       try recover(id, successor: successor, visiting: visit)
     }
     let last = log.segments.last?.summary.lastIndex ?? .zero
-    guard last >= options.knownDurable else {
-      throw .lost(last: last, knownDurable: options.knownDurable)
-    }
+    guard last >= knownDurable else { throw .lost(last: last, knownDurable: knownDurable) }
     try carryOutCuts()
+  }
+
+  /// Up to here nothing is torn: what a snapshot stands for was durable when it was applied.
+  private var knownDurable: LogIndex {
+    max(options.knownDurable, options.trustedThrough?.index ?? .zero)
   }
 
   private mutating func recover(
@@ -105,10 +135,11 @@ struct Recovery<FS: LogFileSystem> {
       throw .missingSegment(expected: expected, found: id)
     }
     let (fileSystem, path) = (fileSystem, directory + "/" + id.fileName)
+    if let sealed = try trusted(id, path) { return try keep(sealed, after: previous) }
     let bytes = try files { () throws(FileError) in try fileSystem.map(path) }
     defer { withExtendedLifetime(bytes) {} }
     let judge = FaultJudge(
-      segment: id, successor: successor, knownDurable: options.knownDurable,
+      segment: id, successor: successor, knownDurable: knownDurable,
       isSealed: SegmentFooter.find(in: bytes.pointer.bytes) != nil)
     let header: SegmentHeader
     do throws(Damage) {
@@ -138,7 +169,10 @@ struct Recovery<FS: LogFileSystem> {
   private func requireContinuing(
     _ header: SegmentHeader, _ previous: SegmentSummary?
   ) throws(LogError) {
-    let hash = previous?.lastHash ?? (header.firstIndex == LogIndex(1) ? .zero : nil)
+    var hash = previous?.lastHash ?? (header.firstIndex == LogIndex(1) ? .zero : nil)
+    if let point = options.trustedThrough, point.index.next == header.firstIndex {
+      hash = hash ?? point.hash
+    }
     let sequence = previous?.lastSequence.rawValue ?? header.firstSequence.rawValue &- 1
     guard hash == nil || header.previousHash == hash,
       header.firstSequence.rawValue == sequence &+ 1
@@ -166,8 +200,10 @@ struct Recovery<FS: LogFileSystem> {
       }
       switch item {
       case .batch(let header, let offset):
-        try hand(header, at: offset, in: bytes.pointer.bytes, walker, to: visit)
-        note(header, in: start.id, at: offset)
+        if try isNew(header) {
+          try hand(header, at: offset, in: bytes.pointer.bytes, walker, to: visit)
+        }
+        positions.append(header, in: start.id, at: UInt64(offset))
       case .footer(let footer, _):
         seal = LedgerDigests(before: footer.ledgerBefore, after: footer.ledgerAfter)
         break walking
@@ -190,15 +226,16 @@ struct Recovery<FS: LogFileSystem> {
       }
       return
     }
-    var segment = StoredSegment(summary: summary, seal: seal)
-    if seal != nil {
-      segment.summary.sparseIndex = []
-      log.report.sealedCount += 1
+    store(summary, seal)
+  }
+
+  /// Whether a batch goes to the visitor: it is not part of what a snapshot stands for.
+  private func isNew(_ header: BatchHeader) throws(LogError) -> Bool {
+    guard let point = options.trustedThrough, header.index <= point.index else { return true }
+    guard header.index < point.index || header.hash == point.hash else {
+      throw .otherHistory(at: point.index)
     }
-    log.segments.append(segment)
-    log.report.segmentCount += 1
-    log.report.fileByteCount += summary.byteCount
-    log.report.recordsByteCount += summary.recordsByteCount
+    return false
   }
 
   private func hand(
@@ -216,16 +253,6 @@ struct Recovery<FS: LogFileSystem> {
       try visit(batch)
     } catch {
       throw .stopped(at: header.index, error)
-    }
-  }
-
-  private mutating func note(_ header: BatchHeader, in id: SegmentID, at offset: Int) {
-    positions.append(header, in: id, at: UInt64(offset))
-    log.report.batchCount += 1
-    log.report.eventCount += UInt64(header.count)
-    log.report.commit = max(log.report.commit, header.commit)
-    if log.termRuns.last.map({ $0.term < header.term }) ?? true {
-      log.termRuns.append(TermRun(firstIndex: header.index, term: header.term))
     }
   }
 
@@ -255,6 +282,51 @@ struct Recovery<FS: LogFileSystem> {
         }
       }
     }
+  }
+}
+
+extension Recovery {
+  /// A sealed segment that ends where the snapshot does or before, by its header and footer; nil
+  /// where it must be read.
+  private func trusted(_ id: SegmentID, _ path: String) throws(LogError) -> StoredSegment? {
+    guard let point = options.trustedThrough, id.firstIndex <= point.index else { return nil }
+    let fileSystem = fileSystem
+    let segment = try files { () throws(FileError) in
+      try StoredSegment.sealed(id, in: fileSystem.open(path, .read))
+    }
+    guard let segment, segment.summary.lastIndex <= point.index else { return nil }
+    let summary = segment.summary
+    guard summary.header.clusterID == clusterID else { throw .wrongCluster(segment: id) }
+    guard summary.lastIndex < point.index || summary.lastHash == point.hash else {
+      throw .otherHistory(at: point.index)
+    }
+    return segment
+  }
+
+  private mutating func keep(
+    _ segment: StoredSegment, after previous: SegmentSummary?
+  ) throws(LogError) {
+    try requireContinuing(segment.summary.header, previous)
+    positions.append(segment.summary)
+    log.report.trustedCount += 1
+    store(segment.summary, segment.seal)
+  }
+
+  private mutating func store(_ summary: SegmentSummary, _ seal: LedgerDigests?) {
+    for run in summary.termRuns where log.termRuns.last.map({ $0.term < run.term }) ?? true {
+      log.termRuns.append(run)
+    }
+    log.report.segmentCount += 1
+    log.report.sealedCount += seal == nil ? 0 : 1
+    log.report.batchCount += summary.batchCount
+    log.report.eventCount += summary.eventCount
+    log.report.recordsByteCount += summary.recordsByteCount
+    log.report.fileByteCount += summary.byteCount
+    log.report.commit = max(log.report.commit, summary.commit)
+    log.report.hybridMax = max(log.report.hybridMax, summary.hybridMax)
+    var segment = StoredSegment(summary: summary, seal: seal)
+    if seal != nil { segment.summary.sparseIndex = [] }
+    log.segments.append(segment)
   }
 }
 

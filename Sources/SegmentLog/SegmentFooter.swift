@@ -1,11 +1,13 @@
 package import Bytes
+package import HybridTime
 
 /// What a sealed segment ends with (`Format.md`, "SPFT"). The same on all nodes.
 package struct SegmentFooter: Hashable, Sendable {
   /// Length without the sections: fixed fields, check and trailer.
   static let byteCountMin = fixedByteCount + Digest256.byteCount + trailerByteCount
   private static let fixedByteCount = 192
-  private static let trailerByteCount = 8
+  /// Length of the trailer: the frame's length and the end's tag.
+  static let trailerByteCount = 8
 
   /// What the batches add up to, as the footer tells it.
   package let totals: SegmentTotals
@@ -15,11 +17,14 @@ package struct SegmentFooter: Hashable, Sendable {
   package let ledgerAfter: Digest256
   /// One entry every 64 KiB of file.
   package let sparseIndex: [SparseIndexEntry]
+  /// Where the terms change: the first for the first batch. Ascending by index and by term.
+  package let termRuns: [TermRun]
 
   /// The footer of a segment whose last batch has been counted.
   init(_ summary: SegmentSummary, ledgerBefore: Digest256, ledgerAfter: Digest256) {
     totals = SegmentTotals(summary)
     sparseIndex = summary.sparseIndex
+    termRuns = summary.termRuns
     self.ledgerBefore = ledgerBefore
     self.ledgerAfter = ledgerAfter
   }
@@ -27,6 +32,7 @@ package struct SegmentFooter: Hashable, Sendable {
   /// Whether the footer tells of exactly these batches.
   func matches(_ summary: SegmentSummary) -> Bool {
     totals == SegmentTotals(summary) && sparseIndex == summary.sparseIndex
+      && termRuns == summary.termRuns
   }
 }
 
@@ -52,6 +58,10 @@ package struct SegmentTotals: Hashable, Sendable {
   package let correctedMin: Int64
   /// Greatest corrected time, nanoseconds since 1970.
   package let correctedMax: Int64
+  /// Largest commit index that a batch carries.
+  package let commit: LogIndex
+  /// Greatest hybrid time that a batch carries.
+  package let hybridMax: HybridTimestamp
 
   init(_ summary: SegmentSummary) {
     firstIndex = summary.header.firstIndex
@@ -64,9 +74,12 @@ package struct SegmentTotals: Hashable, Sendable {
     lastHash = summary.lastHash
     correctedMin = summary.correctedMin
     correctedMax = summary.correctedMax
+    commit = summary.commit
+    hybridMax = summary.hybridMax
   }
 
-  init(_ frame: borrowing RawSpan) {
+  /// Reads the fixed fields of a checked footer, and its section of maxima at `maxima`.
+  init(_ frame: borrowing RawSpan, maxima: Int) {
     firstIndex = LogIndex(frame.littleEndian(at: 16))
     lastIndex = LogIndex(frame.littleEndian(at: 24))
     firstSequence = EventSequence(frame.littleEndian(at: 32))
@@ -77,26 +90,25 @@ package struct SegmentTotals: Hashable, Sendable {
     lastHash = Digest256(at: 72, in: frame)
     correctedMin = frame.littleEndian(at: 168)
     correctedMax = frame.littleEndian(at: 176)
+    commit = LogIndex(frame.littleEndian(at: maxima))
+    hybridMax = HybridTimestamp(
+      wallNanoseconds: frame.littleEndian(at: maxima + 8),
+      logical: frame.littleEndian(at: maxima + 16))
   }
 }
 
 extension SegmentFooter {
   /// The frame's bytes.
   var encoded: [UInt8] {
-    let sectionsByteCount = 8 + sparseIndex.count * SparseIndexEntry.byteCount
+    let sectionsByteCount =
+      3 * FooterSections.headByteCount + sparseIndex.count * SparseIndexEntry.byteCount
+      + FooterSections.maximaByteCount + termRuns.count * FooterSections.termByteCount
     let byteCount = Self.byteCountMin + sectionsByteCount
     precondition(byteCount <= SegmentFormat.footerByteCountMax)
     var writer = ByteWriter(capacity: byteCount)
     writer.skippablePrefix(byteCount: byteCount, tag: FrameTag.footer)
     encodeFixed(sectionsByteCount: sectionsByteCount, into: &writer)
-    writer.integer(FrameTag.sparseIndex)
-    writer.integer(UInt32(sectionsByteCount - 8))
-    for entry in sparseIndex {
-      writer.integer(entry.index.rawValue)
-      writer.integer(entry.firstSequence.rawValue)
-      writer.integer(entry.correctedMin)
-      writer.integer(entry.offset)
-    }
+    FooterSections.encode(self, into: &writer)
     let check = Digest256Hasher.digest(writer.bytes.span.bytes.extracting(8..<writer.count))
     writer.digest(check)
     writer.integer(UInt32(byteCount))
@@ -128,21 +140,29 @@ extension SegmentFooter {
   /// Reads the footer that the file `bytes` ends with, or nil where it does not end with one that
   /// is whole.
   static func find(in bytes: borrowing RawSpan) -> (offset: Int, footer: SegmentFooter)? {
-    guard let byteCount = announcedByteCount(bytes) else { return nil }
+    guard let byteCount = announcedByteCount(bytes, fileByteCount: UInt64(bytes.byteCount))
+    else { return nil }
     let offset = bytes.byteCount - byteCount
     guard let footer = try? decode(at: offset, in: bytes) else { return nil }
     return (offset, footer)
   }
 
-  /// The length in the trailer at the end of `bytes`, or nil where it cannot be one.
-  static func announcedByteCount(_ bytes: borrowing RawSpan) -> Int? {
-    guard bytes.byteCount >= SegmentHeader.byteCount + byteCountMin,
+  /// The length in the trailer at the end of `bytes`, the last ones of a file of
+  /// `fileByteCount`, or nil where it cannot be one.
+  static func announcedByteCount(
+    _ bytes: borrowing RawSpan, fileByteCount: UInt64
+  ) -> Int? {
+    guard bytes.byteCount >= trailerByteCount,
+      fileByteCount >= UInt64(SegmentHeader.byteCount + byteCountMin),
       bytes.littleEndian(at: bytes.byteCount - 4) == FrameTag.trailer
     else { return nil }
-    let byteCount = Int(bytes.littleEndian(at: bytes.byteCount - 8, as: UInt32.self))
-    let limit = min(
-      bytes.byteCount - SegmentHeader.byteCount, SegmentFormat.footerByteCountMax)
-    return (byteCountMin...limit).contains(byteCount) ? byteCount : nil
+    let byteCount = Int(
+      bytes.littleEndian(at: bytes.byteCount - trailerByteCount, as: UInt32.self))
+    let room = fileByteCount - UInt64(SegmentHeader.byteCount)
+    guard byteCount >= byteCountMin, byteCount <= SegmentFormat.footerByteCountMax,
+      UInt64(byteCount) <= room
+    else { return nil }
+    return byteCount
   }
 
   /// Reads the footer at `offset`, which must be the last frame, and verifies it.
@@ -173,37 +193,11 @@ extension SegmentFooter {
       frame.littleEndian(at: 184, as: UInt32.self) == UInt32(sectionsEnd - Self.fixedByteCount),
       frame.littleEndian(at: 188, as: UInt32.self) == 0
     else { throw .footerMismatch }
-    totals = SegmentTotals(frame)
+    let sections = try FooterSections(frame, Self.fixedByteCount..<sectionsEnd)
+    totals = SegmentTotals(frame, maxima: sections.maxima)
     ledgerBefore = Digest256(at: 104, in: frame)
     ledgerAfter = Digest256(at: 136, in: frame)
-    sparseIndex = try Self.decodeSparseIndex(frame, Self.fixedByteCount..<sectionsEnd)
-  }
-
-  /// Walks the sections, and passes over those that this version does not know.
-  private static func decodeSparseIndex(
-    _ frame: borrowing RawSpan, _ sections: Range<Int>
-  ) throws(Damage) -> [SparseIndexEntry] {
-    var entries: [SparseIndexEntry] = []
-    var offset = sections.lowerBound
-    while offset < sections.upperBound {
-      guard sections.upperBound - offset >= 8 else { throw .footerMismatch }
-      let tag = frame.littleEndian(at: offset, as: UInt32.self)
-      let length = Int(frame.littleEndian(at: offset + 4, as: UInt32.self))
-      offset += 8
-      guard length <= sections.upperBound - offset else { throw .footerMismatch }
-      if tag == FrameTag.sparseIndex {
-        guard length.isMultiple(of: SparseIndexEntry.byteCount) else { throw .footerMismatch }
-        for entry in stride(from: offset, to: offset + length, by: SparseIndexEntry.byteCount) {
-          entries.append(
-            SparseIndexEntry(
-              index: LogIndex(frame.littleEndian(at: entry)),
-              firstSequence: EventSequence(frame.littleEndian(at: entry + 8)),
-              correctedMin: frame.littleEndian(at: entry + 16),
-              offset: frame.littleEndian(at: entry + 24)))
-        }
-      }
-      offset += length
-    }
-    return entries
+    sparseIndex = sections.sparseIndex
+    termRuns = sections.termRuns
   }
 }

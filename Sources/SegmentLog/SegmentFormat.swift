@@ -35,6 +35,10 @@ enum FrameTag {
   static let trailer: UInt32 = 0x4546_5053
   /// "SIDX": the footer's sparse index.
   static let sparseIndex: UInt32 = 0x5844_4953
+  /// "SMAX": the footer's greatest commit index and hybrid time.
+  static let maxima: UInt32 = 0x5841_4d53
+  /// "STRM": the footer's terms.
+  static let terms: UInt32 = 0x4d52_5453
 }
 
 /// Which segment of a log: the index of its first batch, which is also its file's name.

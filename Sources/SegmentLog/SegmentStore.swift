@@ -8,12 +8,16 @@ package struct TermRun: Hashable, Sendable {
   package let term: Term
 }
 
-/// A segment and the batches it holds.
+/// A segment that is to be sealed.
 package struct SegmentRange: Hashable, Sendable {
   /// Which segment.
   package let id: SegmentID
   /// Its last batch.
   package let lastIndex: LogIndex
+  /// The ledger's digest before it, where the footer of the segment before tells it.
+  package let ledgerBefore: Digest256?
+  /// The ledger's digest after it, where the footer of the segment after tells it.
+  package let ledgerAfter: Digest256?
 }
 
 /// A segment as the store keeps it.
@@ -96,10 +100,15 @@ package struct SegmentStore<FS: LogFileSystem>: ~Copyable {
   package var currentSegmentByteCount: UInt64 { segments.last?.summary.byteCount ?? 0 }
 
   /// The segments that have a successor and no footer: to be sealed once the first batch of their
-  /// successor has been applied.
+  /// successor has been applied. One that a snapshot stands for, and whose footer was damaged, is
+  /// sealed with the digests that its neighbours tell.
   package var unsealedSegments: [SegmentRange] {
-    segments.dropLast().filter { $0.seal == nil }
-      .map { SegmentRange(id: $0.id, lastIndex: $0.summary.lastIndex) }
+    segments.indices.dropLast().filter { segments[$0].seal == nil }.map { place in
+      SegmentRange(
+        id: segments[place].id, lastIndex: segments[place].summary.lastIndex,
+        ledgerBefore: place > 0 ? segments[place - 1].seal?.after : nil,
+        ledgerAfter: segments[place + 1].seal?.before)
+    }
   }
 
   /// The term of a batch, or nil where the log does not have it.

@@ -1,4 +1,5 @@
 package import Bytes
+package import HybridTime
 
 /// An entry of a segment's sparse index.
 package struct SparseIndexEntry: Hashable, Sendable {
@@ -40,6 +41,10 @@ package struct SegmentSummary: Hashable, Sendable {
   package private(set) var correctedMin = Int64.max
   /// Greatest corrected time, nanoseconds since 1970. Meaningless while there is no batch.
   package private(set) var correctedMax = Int64.min
+  /// Greatest hybrid time that a batch carries; zero while there is no batch.
+  package private(set) var hybridMax = HybridTimestamp.zero
+  /// Where the terms change: the first for the first batch. Ascending by index and by term.
+  package private(set) var termRuns: [TermRun] = []
   /// Where the last batch ends in the file.
   package private(set) var byteCount = UInt64(SegmentHeader.byteCount)
   /// One entry every 64 KiB of file.
@@ -52,6 +57,26 @@ package struct SegmentSummary: Hashable, Sendable {
     lastIndex = header.firstIndex.previous
     lastSequence = EventSequence(header.firstSequence.rawValue &- 1)
     lastHash = header.previousHash
+  }
+
+  /// What the footer of a sealed segment says of its batches, which end at `byteCount`.
+  init(header: SegmentHeader, footer: SegmentFooter, byteCount: UInt64) {
+    let totals = footer.totals
+    self.header = header
+    self.byteCount = byteCount
+    lastIndex = totals.lastIndex
+    lastTerm = footer.termRuns.last?.term ?? .zero
+    lastSequence = totals.lastSequence
+    lastHash = totals.lastHash
+    commit = totals.commit
+    eventCount = totals.eventCount
+    batchCount = totals.batchCount
+    recordsByteCount = totals.recordsByteCount
+    correctedMin = totals.correctedMin
+    correctedMax = totals.correctedMax
+    hybridMax = totals.hybridMax
+    termRuns = footer.termRuns
+    sparseIndex = footer.sparseIndex
   }
 
   /// Which segment.
@@ -86,6 +111,9 @@ package struct SegmentSummary: Hashable, Sendable {
           index: batch.index, firstSequence: batch.firstSequence,
           correctedMin: batch.correctedMin, offset: byteCount))
     }
+    if termRuns.last.map({ $0.term < batch.term }) ?? true {
+      termRuns.append(TermRun(firstIndex: batch.index, term: batch.term))
+    }
     lastIndex = batch.index
     lastTerm = batch.term
     lastSequence = batch.lastSequence
@@ -96,6 +124,7 @@ package struct SegmentSummary: Hashable, Sendable {
     recordsByteCount += UInt64(batch.recordsByteCount)
     correctedMin = min(correctedMin, batch.correctedMin)
     correctedMax = max(correctedMax, batch.correctedMax)
+    hybridMax = max(hybridMax, batch.hybridMax)
     byteCount += UInt64(batch.batchByteCount)
   }
 }
