@@ -9,25 +9,35 @@ package struct HardState: Hashable, Sendable {
   /// Highest index that is durable here and known to be committed; advisory, may lag. Committed
   /// batches are never cut, so it never has to go back.
   package var knownDurable: LogIndex
+  /// Whether this node's log may have lost batches at its end that it has acknowledged
+  /// (``LogRepair/isTailSuspect``). Written before the log is mended, and kept over restarts until
+  /// consensus has brought the log beyond all that it can have acknowledged.
+  package var isTailSuspect: Bool
 
   /// A state from its parts; by default, that of a node that has seen nothing.
-  package init(term: Term = .zero, vote: NodeID? = nil, knownDurable: LogIndex = .zero) {
+  package init(
+    term: Term = .zero, vote: NodeID? = nil, knownDurable: LogIndex = .zero,
+    isTailSuspect: Bool = false
+  ) {
     self.term = term
     self.vote = vote
     self.knownDurable = knownDurable
+    self.isTailSuspect = isTailSuspect
   }
 }
 
-/// The hard state on disk: two checked slots, written in turn (`Format.md`, "hardstate").
+/// The hard state on disk: two slots written in turn, of two copies each (`Format.md`,
+/// "hardstate").
 ///
-/// HAZARD: a slot that held the newest state and rots looks like one that was torn, and the older
-/// state is taken: a node could then vote a second time in that term.
+/// One rotten block takes one copy, and the other still tells the newest state. Both copies of a
+/// slot are unreadable only after a crash in the middle of their write, whose state was never used;
+/// then the other slot counts.
+///
+/// HAZARD: two rotten blocks that hold both copies of the newest slot look the same: a node could
+/// then vote a second time in that term.
 package struct HardStateFile<FS: LogFileSystem>: ~Copyable {
   /// The file's name in the log's directory.
   package static var fileName: String { "hardstate" }
-  static var slotByteCount: Int { 512 }
-  private static var magic: UInt32 { 0x5348_5053 }  // "SPHS"
-  private static var checkOffset: Int { 480 }
 
   private let file: FS.File
   private let clusterID: ClusterID
@@ -35,11 +45,15 @@ package struct HardStateFile<FS: LogFileSystem>: ~Copyable {
   private var counter: UInt64
   /// The state that is on disk.
   package private(set) var state: HardState
-  /// Whether one slot could not be read: what a crash in the middle of a write leaves.
+  /// Whether no copy of one slot could be read: what a crash in the middle of a write leaves.
   package let hadTornSlot: Bool
+  /// How many copies of the newest slot did not tell its state, and have been written again.
+  package let mendedCopyCount: Int
   private var hasFailed = false
 
-  /// Opens or creates the file of the log in `directory`.
+  /// Opens or creates the file of the log in `directory`, and writes its state again: to the other
+  /// slot, so that it is durable and in four copies before it is used, whatever became of the last
+  /// write.
   ///
   /// Errors: the state is missing or unreadable although the log is not empty; another cluster's.
   package init(
@@ -54,84 +68,39 @@ package struct HardStateFile<FS: LogFileSystem>: ~Copyable {
     let file = try files { () throws(FileError) in
       try fileSystem.open(path, isThere ? .update : .create)
     }
-    let bytes = try files { () throws(FileError) in
-      try file.read(at: 0, count: 2 * Self.slotByteCount)
-    }
-    let slots = [Self.decode(bytes, slot: 0), Self.decode(bytes, slot: 1)].compactMap { $0 }
-    guard slots.allSatisfy({ $0.clusterID == clusterID }) else {
+    let copies = try files { () throws(FileError) in try HardStateCopy.readAll(from: file) }
+    guard copies.allSatisfy({ $0.clusterID == clusterID }) else {
       throw .hardStateOfOtherCluster(path: path)
     }
-    let newest = slots.max { $0.counter < $1.counter }
+    let newest = copies.max { $0.counter < $1.counter }
     guard newest != nil || logIsEmpty else { throw .hardStateDamaged(path: path) }
-    let current = newest ?? Slot(counter: 1, clusterID: clusterID, state: HardState())
-    if newest == nil {
-      try files { () throws(FileError) in
-        try Self.write(current, to: file)
-        try fileSystem.syncDirectory(directory)
-      }
+    let again = HardStateCopy(
+      counter: (newest?.counter ?? 0) + 1, clusterID: clusterID,
+      state: newest?.state ?? HardState())
+    try files { () throws(FileError) in
+      try again.write(to: file)
+      if !isThere { try fileSystem.syncDirectory(directory) }
     }
     self.file = file
     self.clusterID = clusterID
-    counter = current.counter
-    state = current.state
-    hadTornSlot = slots.count == 1 && current.counter > 1
+    counter = again.counter
+    state = again.state
+    hadTornSlot = again.counter > 2 && Set(copies.map(\.slot)).count == 1
+    let wholeCount = copies.count { $0.counter == newest?.counter }
+    mendedCopyCount = newest == nil ? 0 : HardStateCopy.copyCount - wholeCount
   }
 
   /// Writes a state and makes it durable. An error is final.
   package mutating func write(_ newState: HardState) throws(LogError) {
     guard !hasFailed else { throw .failed }
-    let slot = Slot(counter: counter + 1, clusterID: clusterID, state: newState)
+    let copy = HardStateCopy(counter: counter + 1, clusterID: clusterID, state: newState)
     do throws(FileError) {
-      try Self.write(slot, to: file)
+      try copy.write(to: file)
     } catch {
       hasFailed = true
       throw .file(error)
     }
     counter += 1
     state = newState
-  }
-
-  private struct Slot {
-    let counter: UInt64
-    let clusterID: ClusterID
-    let state: HardState
-  }
-
-  private static func write(_ slot: Slot, to file: FS.File) throws(FileError) {
-    try file.write(encode(slot).span.bytes, at: slot.counter % 2 * UInt64(slotByteCount))
-    try file.sync()
-  }
-
-  private static func encode(_ slot: Slot) -> [UInt8] {
-    var writer = ByteWriter(capacity: slotByteCount)
-    writer.integer(magic)
-    writer.integer(SegmentFormat.version)
-    writer.integer(slot.state.vote?.rawValue ?? 0)
-    writer.integer(slot.counter)
-    writer.append(contentsOf: slot.clusterID.bytes)
-    writer.integer(slot.state.term.rawValue)
-    writer.integer(slot.state.knownDurable.rawValue)
-    writer.append(contentsOf: repeatElement(0, count: checkOffset - writer.count))
-    writer.digest(Digest256Hasher.digest(writer.bytes.span.bytes))
-    assert(writer.count == slotByteCount)
-    return writer.bytes
-  }
-
-  private static func decode(_ bytes: [UInt8], slot: Int) -> Slot? {
-    guard bytes.count >= (slot + 1) * slotByteCount else { return nil }
-    let span = bytes.span.bytes.extracting(slot * slotByteCount..<(slot + 1) * slotByteCount)
-    guard span.littleEndian(at: 0) == magic,
-      Digest256Hasher.digest(span.extracting(0..<checkOffset))
-        == Digest256(at: checkOffset, in: span),
-      span.littleEndian(at: 4) == SegmentFormat.version
-    else { return nil }
-    let vote = span.littleEndian(at: 6, as: UInt16.self)
-    let counter = span.littleEndian(at: 8, as: UInt64.self)
-    guard counter % 2 == UInt64(slot) else { return nil }
-    return Slot(
-      counter: counter, clusterID: ClusterID(at: 16, in: span),
-      state: HardState(
-        term: Term(span.littleEndian(at: 32)), vote: vote == 0 ? nil : NodeID(vote),
-        knownDurable: LogIndex(span.littleEndian(at: 40))))
   }
 }
