@@ -55,6 +55,7 @@ extension Damage {
     case .footer: "the footer is damaged"
     case .footerMismatch: "the footer tells of other batches than those before it"
     case .afterFooter: "bytes follow the footer"
+    case .missingFile: "the file is not there"
     }
   }
 }

@@ -30,14 +30,24 @@ struct FaultJudge {
   }
 
   /// What shows that the bytes had been whole, or nil where nothing does.
+  ///
+  /// `unreadable` is what the disk could not give back: no crash leaves that.
   func proof(
-    of fault: SegmentFault, after summary: SegmentSummary?, in bytes: borrowing RawSpan
+    of fault: SegmentFault, after summary: SegmentSummary?, in bytes: borrowing RawSpan,
+    unreadable: [Range<Int>] = []
   ) -> DamageProof? {
     if !fault.reason.canBeTorn { return .wholeFrame }
     if isSealed { return .sealed }
     if let summary, isSucceeded(summary) { return nil }
     if successor != nil { return .laterSegment }
     if fault.index <= knownDurable { return .knownDurable(knownDurable) }
+    if unreadable.contains(where: { $0.upperBound > fault.offset }) { return .unreadable }
+    // A footer is written when all batches are durable: whatever is left of it vouches for them.
+    if fault.reason != .footer,
+      SegmentFooter.announcedByteCount(bytes, fileByteCount: UInt64(bytes.byteCount)) != nil
+    {
+      return .sealed
+    }
     if let later = laterBatch(after: fault.offset, in: bytes) {
       return .laterBatch(offset: UInt64(later.offset), index: later.header.index)
     }

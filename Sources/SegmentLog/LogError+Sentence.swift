@@ -23,6 +23,10 @@ extension LogError {
     case .otherHistory(let index):
       "batch \(index.rawValue) is not the one that the ledger snapshot was made after; the snapshot"
         + " belongs to another log"
+    case .contradicted(let index):
+      "batch \(index.rawValue) here is whole, but of another history than the batches of the others"
+    case .notCuttable(let index):
+      "the batches from \(index.rawValue) on may be committed, and are not cut"
     case .stopped(let index, let error):
       "batch \(index.rawValue) cannot be applied by this version: \(error)"
     case .outOfOrder(let expected, let found):

@@ -30,13 +30,28 @@ package enum Damage: Error, Hashable, Sendable {
   case footerMismatch
   /// Bytes follow the footer.
   case afterFooter
+  /// The file is not there.
+  case missingFile
+
+  /// What an error of a batch at a place means for the place.
+  init(_ error: BatchError) {
+    self =
+      switch error {
+      case .truncated: .truncated
+      case .notABatch: .unknownFrame
+      case .unsupportedVersion(let version): .unsupportedVersion(version)
+      case .recordsTooLarge, .trailingBytes, .invalidField, .checkMismatch, .invalidFrame,
+        .hashMismatch:
+        .batch(error)
+      }
+  }
 
   /// Whether a torn write can leave this: what a whole, checked frame says, it cannot.
   var canBeTorn: Bool {
     switch self {
     case .truncated, .unknownFrame, .batch, .fileHeader, .footer: true
     case .misnamed, .unsupportedVersion, .outOfOrder, .sequenceGap, .brokenChain, .termBelow,
-      .misplacedBoundary, .footerMismatch, .afterFooter:
+      .misplacedBoundary, .footerMismatch, .afterFooter, .missingFile:
       false
     }
   }
@@ -55,6 +70,8 @@ package enum DamageProof: Hashable, Sendable {
   case laterSegment
   /// The segment is sealed.
   case sealed
+  /// The disk cannot give the bytes back.
+  case unreadable
   /// The frame is whole, and says what it must not.
   case wholeFrame
 }
@@ -77,6 +94,11 @@ package enum LogError: Error, Sendable {
   case lost(last: LogIndex, knownDurable: LogIndex)
   /// The batch at the snapshot's index is not the one that the snapshot was made after.
   case otherHistory(at: LogIndex)
+  /// The whole batch here at this index is of another history than the batches to mend with. If
+  /// those are committed, inspect again and distrust it.
+  case contradicted(LogIndex)
+  /// What would be cut may have been committed.
+  case notCuttable(from: LogIndex)
   /// The visitor of a replay stopped it.
   case stopped(at: LogIndex, any Error)
   /// The batch to append is not the next one.
@@ -103,11 +125,26 @@ package enum LogError: Error, Sendable {
   /// Whether the files are in doubt after this error.
   var isFatal: Bool {
     switch self {
-    case .outOfOrder, .brokenChain, .beforeStart, .sealed, .notSealable, .sealMismatch: false
-    case .file, .damaged, .wrongCluster, .missingSegment, .brokenSegmentChain, .lost, .otherHistory,
-      .stopped,
-      .failed, .hardStateDamaged, .hardStateMissing, .hardStateOfOtherCluster:
+    case .outOfOrder, .brokenChain, .beforeStart, .sealed, .notSealable, .sealMismatch,
+      .notCuttable:
+      false
+    case .file, .damaged, .wrongCluster, .missingSegment, .brokenSegmentChain, .lost,
+      .otherHistory, .contradicted, .stopped, .failed, .hardStateDamaged, .hardStateMissing,
+      .hardStateOfOtherCluster:
       true
+    }
+  }
+}
+
+extension LogError {
+  /// Whether a log that could not be opened may be made whole with ``LogRepair``.
+  package var mayBeMended: Bool {
+    switch self {
+    case .damaged, .missingSegment, .brokenSegmentChain, .lost: true
+    case .file, .wrongCluster, .otherHistory, .contradicted, .notCuttable, .stopped, .outOfOrder,
+      .brokenChain, .beforeStart, .sealed, .notSealable, .sealMismatch, .failed,
+      .hardStateDamaged, .hardStateMissing, .hardStateOfOtherCluster:
+      false
     }
   }
 }

@@ -141,6 +141,19 @@ package final class LogPositions: Sendable {
     }
   }
 
+  /// Notes that a segment has another file, with the same batches: readers open it again.
+  func replaced(_ id: SegmentID) {
+    state.withLock { state in
+      guard let place = state.segments.firstIndex(where: { $0.id == id }) else { return }
+      let old = state.segments[place]
+      state.segments[place] = Segment(
+        id: id, serial: state.serialNext, positions: old.positions, byteCount: old.byteCount,
+        lastIndex: old.lastIndex, lastSequence: old.lastSequence)
+      state.serialNext += 1
+      state.generation += 1
+    }
+  }
+
   /// Forgets the batches from `index` on; `summary` is what is left of the segment it lies in.
   func truncate(from index: LogIndex, leaving summary: SegmentSummary?) {
     state.withLock { state in

@@ -352,6 +352,7 @@ extension SegmentStore {
         try opened.sync()
         file = last.seal == nil ? opened : nil
       }
+      try fileSystem.removeUnfinished(directory)
       try fileSystem.syncDirectory(directory)
       return file
     }

@@ -68,14 +68,7 @@ struct SegmentWalker: ~Copyable {
     do {
       header = try BatchHeader.decode(at: start, in: bytes)
     } catch {
-      switch error {
-      case .truncated: throw .truncated
-      case .notABatch: throw .unknownFrame
-      case .unsupportedVersion(let version): throw .unsupportedVersion(version)
-      case .recordsTooLarge, .trailingBytes, .invalidField, .checkMismatch, .invalidFrame,
-        .hashMismatch:
-        throw .batch(error)
-      }
+      throw Damage(error)
     }
     // The header is whole: what it says, no torn write can have made.
     try summary.check(header)
@@ -85,7 +78,7 @@ struct SegmentWalker: ~Copyable {
       do {
         try opener.decode(header, batch: bytes.extracting(start..<end))
       } catch {
-        throw .batch(error)
+        throw Damage(error)
       }
     }
     summary.append(header)

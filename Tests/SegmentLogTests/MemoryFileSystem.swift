@@ -14,6 +14,8 @@ final class MemoryFileSystem: LogFileSystem {
     var durable: [UInt8] = []
     /// What has been done to `live` since `durable` was the same.
     var unsynced: [Operation] = []
+    /// Bytes that the disk cannot give back.
+    var unreadable: Range<Int> = 0..<0
   }
 
   struct Names: Sendable {
@@ -58,6 +60,20 @@ final class MemoryFileSystem: LogFileSystem {
       state.names.live[path] = state.inodes.count - 1
       state.names.history = [state.names.live]
     }
+  }
+
+  /// Makes bytes of a file unreadable.
+  func spoil(_ path: String, _ range: Range<Int>) {
+    state.withLock { state in
+      if let inode = state.names.live[path] { state.inodes[inode].unreadable = range }
+    }
+  }
+
+  /// Another disk with the same durable files.
+  func copy() -> MemoryFileSystem {
+    let other = MemoryFileSystem()
+    for path in paths { if let bytes = bytes(path) { other.put(path, bytes) } }
+    return other
   }
 
   var paths: [String] { state.withLock { $0.names.live.keys.sorted() } }
@@ -201,7 +217,12 @@ final class MemoryFile: LogFile {
     at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer
   ) throws(FileError) -> Int {
     let inode = inode
-    let bytes = system.state.withLock { $0.inodes[inode].live }
+    let (bytes, unreadable) = system.state.withLock { state in
+      (state.inodes[inode].live, state.inodes[inode].unreadable)
+    }
+    if unreadable.overlaps(Int(offset)..<Int(offset) + buffer.count) {
+      throw FileError(operation: .read, path: path, errno: 5)
+    }
     guard offset < bytes.count else { return 0 }
     let piece = bytes[Int(offset)..<min(bytes.count, Int(offset) + buffer.count)]
     buffer.copyBytes(from: piece)

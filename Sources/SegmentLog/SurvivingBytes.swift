@@ -1,0 +1,50 @@
+import Bytes
+
+/// A file's bytes in memory, as far as the disk still gives them back.
+///
+/// Read, not mapped: a bad sector of a mapped file ends the process.
+struct SurvivingBytes {
+  /// `EIO`: the disk cannot give these bytes back.
+  private static let errnoUnreadable: Int32 = 5
+  private static let stepByteCount = 4 << 20
+  private static let sectorByteCount = 4096
+
+  /// All of the file; zeros where it cannot be read.
+  let bytes: MappedBytes
+  /// What cannot be read. Ascending.
+  let unreadable: [Range<Int>]
+
+  /// Reads a file. Errors of the disk at single places are no errors of this.
+  init(_ file: some LogFile) throws(FileError) {
+    var unreadable: [Range<Int>] = []
+    let size = Int(try file.size())
+    bytes = try MappedBytes(byteCount: size) { buffer throws(FileError) in
+      for start in stride(from: 0, to: size, by: Self.stepByteCount) {
+        let step = start..<min(start + Self.stepByteCount, size)
+        if try Self.read(step, of: file, into: buffer) { continue }
+        for sector in stride(from: start, to: step.upperBound, by: Self.sectorByteCount) {
+          let piece = sector..<min(sector + Self.sectorByteCount, step.upperBound)
+          if try !Self.read(piece, of: file, into: buffer) { unreadable.append(piece) }
+        }
+      }
+      return size
+    }
+    self.unreadable = unreadable
+  }
+
+  /// Whether the piece could be read; it is zeros where not, and beyond the end of the file.
+  private static func read(
+    _ range: Range<Int>, of file: some LogFile, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(FileError) -> Bool {
+    let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[range])
+    do throws(FileError) {
+      let count = try file.read(at: UInt64(range.lowerBound), into: piece)
+      piece[count...].initializeMemory(as: UInt8.self, repeating: 0)
+      return true
+    } catch {
+      guard error.operation == .read, error.errno == errnoUnreadable else { throw error }
+      piece.initializeMemory(as: UInt8.self, repeating: 0)
+      return false
+    }
+  }
+}
