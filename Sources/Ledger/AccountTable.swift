@@ -13,11 +13,11 @@ struct AccountTable: ~Copyable {
     var nameByteCount: UInt32
   }
 
-  private(set) var accounts: FlatStorage<Account>
-  private var names: FlatStorage<UInt8>
+  var accounts: FlatStorage<Account>
+  var names: FlatStorage<UInt8>
   /// Per place: hash in the high half, account number + 1 in the low half. Zero: nobody is here.
-  private var places: FlatStorage<UInt64>
-  private var mask: UInt32
+  var places: FlatStorage<UInt64>
+  var mask: UInt32
   /// Account numbers in the order of their names, as of the last ``page(after:limit:)``.
   private var order: [Int] = []
   private let seed: UInt64
@@ -74,7 +74,7 @@ struct AccountTable: ~Copyable {
   }
 
   @inline(__always)
-  private func slot(
+  func slot(
     _ hash: UInt32, _ name: Range<Int>, in bytes: borrowing RawSpan, _ currency: Currency
   ) -> Int {
     var slot = hash & mask

@@ -3,11 +3,11 @@ import Bytes
 /// Which events moved money: one bit an event, in chunks, so that growing copies nothing.
 struct AppliedBitmap: ~Copyable {
   /// 64-bit words in a chunk: 64 KiB, half a million events.
-  private static let chunkWordCount = 8192
+  static let chunkWordCount = 8192
 
-  private var chunks: FlatStorage<UnsafeMutablePointer<UInt64>>
+  var chunks: FlatStorage<UnsafeMutablePointer<UInt64>>
   /// Events noted so far; event n has bit n − 1.
-  private(set) var count: UInt64 = 0
+  var count: UInt64 = 0
 
   init() { chunks = FlatStorage(capacity: 16) }
 
@@ -25,7 +25,7 @@ struct AppliedBitmap: ~Copyable {
     count += 1
   }
 
-  private mutating func addChunk() {
+  mutating func addChunk() {
     let words = UnsafeMutablePointer<UInt64>.allocate(capacity: Self.chunkWordCount)
     words.initialize(repeating: 0, count: Self.chunkWordCount)
     chunks.append(words)

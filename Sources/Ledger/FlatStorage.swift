@@ -74,6 +74,10 @@ struct FlatStorage<Element: BitwiseCopyable>: ~Copyable {
   @inline(__always)
   mutating func removeAll() { count = 0 }
 
+  /// The elements in use. Good until the next change, and as long as the owner lives.
+  @inline(__always)
+  var elements: UnsafeBufferPointer<Element> { UnsafeBufferPointer(start: base, count: count) }
+
   /// Calls `body` with the elements in use.
   @inline(__always)
   func withElements<R>(_ body: (UnsafeBufferPointer<Element>) -> R) -> R {
@@ -82,6 +86,15 @@ struct FlatStorage<Element: BitwiseCopyable>: ~Copyable {
 }
 
 extension FlatStorage where Element == UInt8 {
+  /// Appends what `fill` writes into room for `countMax` bytes; it returns how many it wrote.
+  @inline(__always)
+  mutating func append(_ countMax: Int, _ fill: (UnsafeMutableRawPointer) -> Int) {
+    grow(toHold: count + countMax)
+    let written = fill(UnsafeMutableRawPointer(base + count))
+    precondition(written >= 0 && written <= countMax)
+    count += written
+  }
+
   /// Appends `range` of `bytes`.
   mutating func append(_ range: Range<Int>, of bytes: borrowing RawSpan) {
     grow(toHold: count + range.count)

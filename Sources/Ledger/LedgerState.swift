@@ -18,10 +18,10 @@ package struct LedgerState: ~Copyable, Sendable {
   var accounts: AccountTable
   var bitmap = AppliedBitmap()
   /// Per currency code: 1 + the exponent that its first payment fixed; 0 where there was none.
-  private var exponents: FlatStorage<UInt8>
-  private var isBroken = false
+  var exponents: FlatStorage<UInt8>
+  private(set) var isBroken = false
   /// What the events so far say of the cluster itself.
-  package private(set) var cluster = ClusterFacts()
+  package internal(set) var cluster = ClusterFacts()
   /// Changes of a batch, which hold from the next batch on.
   private var changes: [Event] = []
   /// The events being applied; empty between calls but for its room.
@@ -30,11 +30,11 @@ package struct LedgerState: ~Copyable, Sendable {
   private var touched: UInt64 = 0
 
   /// How many events gave what.
-  package private(set) var counts = LedgerCounts()
+  package internal(set) var counts = LedgerCounts()
   /// The last event applied; zero before the first.
-  package private(set) var lastSequence = EventSequence.zero
+  package internal(set) var lastSequence = EventSequence.zero
   /// Running digest over all batches, their outcomes and the balances they left.
-  package private(set) var digest = Digest256.zero
+  package internal(set) var digest = Digest256.zero
 
   /// An empty ledger.
   ///

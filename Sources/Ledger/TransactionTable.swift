@@ -71,7 +71,8 @@ struct TransactionEntry: BitwiseCopyable {
     packed = sequence.rawValue << 9 | (key.isText ? 0x100 : 0) | UInt64(code.rawValue)
   }
 
-  private init(keyHigh: UInt64, keyLow: UInt64, fingerprint: UInt64, packed: UInt64) {
+  @inline(__always)
+  init(keyHigh: UInt64, keyLow: UInt64, fingerprint: UInt64, packed: UInt64) {
     self.keyHigh = keyHigh
     self.keyLow = keyLow
     self.fingerprint = fingerprint
@@ -113,7 +114,7 @@ struct TransactionTable: ~Copyable {
   /// Most bits of the directory: 2^24 segments are about 40 thousand million ids.
   static let directoryDepthMax = 24
 
-  private struct Segment: BitwiseCopyable {
+  struct Segment: BitwiseCopyable {
     /// Invariant: points to `mask + 1` initialized entries.
     var entries: UnsafeMutablePointer<TransactionEntry>
     var mask: UInt32
@@ -124,16 +125,28 @@ struct TransactionTable: ~Copyable {
     var isInSlab: Bool
   }
 
-  private var directory: FlatStorage<UInt32>
-  private var segments: FlatStorage<Segment>
-  private var slabs: SegmentSlabs
+  var directory: FlatStorage<UInt32>
+  var segments: FlatStorage<Segment>
+  var slabs: SegmentSlabs
   /// Holds a segment's entries while it is split in place.
   private let spare: UnsafeMutablePointer<TransactionEntry>
   /// Bits of the directory. Invariant: `directory.count == 1 << depth`.
-  private var depth = 0
-  private let seed: UInt64
+  var depth = 0
+  let seed: UInt64
   /// How many ids are in the table.
-  private(set) var count = 0
+  var count = 0
+  /// How far loading from a snapshot has come; nil for a table that is in use.
+  var loading: TableLoading?
+
+  /// A table without segments, for the pages of a snapshot.
+  init(loadingWithSeed seed: UInt64) {
+    self.seed = seed
+    directory = FlatStorage(repeating: 0, count: 1)
+    segments = FlatStorage(capacity: 16)
+    slabs = SegmentSlabs()
+    spare = Self.allocate(Self.segmentCapacity)
+    loading = TableLoading()
+  }
 
   init(seed: UInt64) {
     self.seed = seed
@@ -154,7 +167,7 @@ struct TransactionTable: ~Copyable {
     spare.deallocate()
   }
 
-  private static func allocate(_ capacity: Int) -> UnsafeMutablePointer<TransactionEntry> {
+  static func allocate(_ capacity: Int) -> UnsafeMutablePointer<TransactionEntry> {
     let entries = UnsafeMutablePointer<TransactionEntry>.allocate(capacity: capacity)
     entries.initialize(repeating: .empty, count: capacity)
     return entries
