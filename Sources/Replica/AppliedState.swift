@@ -12,9 +12,9 @@ package struct AppliedState: ~Copyable {
   /// The chain hash of that batch.
   package private(set) var lastHash: Digest256
   /// The first index of the segment that `last` lies in.
-  private var segmentFirst: LogIndex
+  private(set) var segmentFirst: LogIndex
   /// The ledger's digest before that segment.
-  private var segmentLedgerBefore: Digest256
+  private(set) var segmentLedgerBefore: Digest256
   /// Room for what applying a batch gives, one for each event. Reused.
   private var outcomes: [Outcome] = []
 
@@ -27,6 +27,15 @@ package struct AppliedState: ~Copyable {
     segmentFirst = LogIndex(1)
   }
 
+  /// The state at a point that a snapshot kept, with the ledger from there.
+  init(point: RecoveryPoint, ledger: consuming LedgerState) {
+    self.ledger = ledger
+    last = point.applied
+    lastHash = point.lastBatch.header.hash
+    segmentFirst = point.segmentFirst
+    segmentLedgerBefore = point.segmentLedgerBefore
+  }
+
   /// Applies the next batch, and returns the seal of the segment before it if it starts one.
   ///
   /// Throws where the log holds what this version cannot apply: the node must stop.
@@ -36,7 +45,8 @@ package struct AppliedState: ~Copyable {
     var seal: SegmentSeal?
     if header.startsSegment && last.index > .zero {
       seal = SegmentSeal(
-        segment: segmentFirst, ledgerBefore: segmentLedgerBefore, ledgerAfter: ledger.digest)
+        segment: segmentFirst, last: last, lastSequence: ledger.lastSequence,
+        ledgerBefore: segmentLedgerBefore, ledgerAfter: ledger.digest)
       segmentFirst = header.index
       segmentLedgerBefore = ledger.digest
     }

@@ -33,6 +33,14 @@ struct EntryCache {
     return offset < UInt64(elements.count) ? elements[Int(offset)].batch : nil
   }
 
+  /// Begins with a batch in the middle of a log: `segmentByteCount` bytes of its segment, itself
+  /// included. Precondition: nothing is held.
+  mutating func begin(with batch: Batch, segmentByteCount: Int) {
+    precondition(elements.isEmpty)
+    elements.append(Element(batch: batch, segmentByteCount: segmentByteCount))
+    byteCount = Self.cost(batch)
+  }
+
   mutating func append(_ batch: Batch) {
     precondition(last.map { $0.header.index.next == batch.header.index } ?? true)
     let before = batch.header.startsSegment ? 0 : segmentByteCount

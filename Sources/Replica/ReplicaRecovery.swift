@@ -4,6 +4,15 @@ package import Ledger
 package import Raft
 package import SegmentLog
 
+/// Why a batch could not be taken into a recovery.
+package enum RestoreError: Error, Hashable, Sendable {
+  /// The ledger cannot apply it.
+  case ledger(LedgerError)
+  /// It is not the batch that the snapshot, from which the recovery began, was taken after, or does
+  /// not follow it: the snapshot and the log tell different histories.
+  case otherHistory(at: LogIndex)
+}
+
 /// A replica that is being rebuilt from its segments, batch by batch, before it joins the cluster.
 ///
 /// A batch's header tells what its leader knew to be committed, so everything up to the largest
@@ -25,12 +34,15 @@ package struct ReplicaRecovery: ~Copyable {
   /// Seals of the segments that ended while batches were applied. The store skips those it has.
   package private(set) var seals: [SegmentSeal] = []
   private let configuration: ReplicaConfiguration
+  /// The last batch of the snapshot that this began from, or nil.
+  package let began: BatchHeader?
 
   /// Before the first batch. `knownCommitted` is what the hard state vouches for.
   package init(
     configuration: ReplicaConfiguration, knownCommitted: LogIndex, ledger: consuming LedgerState
   ) {
     self.configuration = configuration
+    began = nil
     commit = knownCommitted
     state = AppliedState(ledger: ledger)
     entries = EntryCache(byteCountMax: configuration.cacheByteCountMax)
@@ -39,9 +51,39 @@ package struct ReplicaRecovery: ~Copyable {
     changes = MemberChanges(initial: configuration.members)
   }
 
-  /// Takes the next batch of the log, verified by the reader.
-  package mutating func restore(_ batch: Batch) throws(LedgerError) {
+  /// Goes on from a snapshot: the ledger as it was at `point`.
+  ///
+  /// Precondition: they are of one moment; ``RecoveryPoint/isOf(_:)`` has said so.
+  package init(
+    configuration: ReplicaConfiguration, knownCommitted: LogIndex, point: RecoveryPoint,
+    ledger: consuming LedgerState
+  ) {
+    precondition(point.isOf(ledger), "a ledger goes with its own point")
+    self.configuration = configuration
+    commit = max(knownCommitted, point.applied.index)
+    entries = EntryCache(byteCountMax: configuration.cacheByteCountMax)
+    entries.begin(with: point.lastBatch, segmentByteCount: point.segmentByteCount)
+    terms = RaftLogTerms(runs: point.termRuns, last: point.applied.index)
+    lastEventful = point.lastEventful
+    hybridLast = point.hybridLast
+    nextSequence = point.lastBatch.header.sequenceAfter
+    state = AppliedState(point: point, ledger: ledger)
+    began = point.lastBatch.header
+  }
+
+  /// Takes the next batch of the log, verified by the reader. Those that a snapshot holds already
+  /// are passed over, but for the last of them, which must be the very one.
+  package mutating func restore(_ batch: Batch) throws(RestoreError) {
     let header = batch.header
+    if let began, header.index <= began.index {
+      guard header.index < began.index || header.hash == began.hash else {
+        throw .otherHistory(at: header.index)
+      }
+      return
+    }
+    if let last = entries.last, header.previousHash != last.header.hash {
+      throw .otherHistory(at: header.index)
+    }
     entries.append(batch)
     terms.append(term: header.term, count: 1)
     if let change = batch.membershipChange {
@@ -52,11 +94,34 @@ package struct ReplicaRecovery: ~Copyable {
     if header.count > 0 { lastEventful = header.index }
     hybridLast = max(hybridLast, header.hybridMax, header.stamp.hybrid)
     nextSequence = header.sequenceAfter
-    try applyCommitted()
+    do throws(LedgerError) { try applyCommitted() } catch { throw .ledger(error) }
   }
 
   /// The last batch applied.
   package var applied: EntryID { state.last }
+
+  /// The ledger's digest after that batch.
+  package var ledgerDigest: Digest256 { state.ledger.digest }
+
+  /// Where this recovery has come to; nil before the first batch.
+  ///
+  /// Precondition: everything restored has been applied.
+  package var point: RecoveryPoint? {
+    precondition(terms.last == state.last, "what is not applied is in no snapshot")
+    guard let lastBatch = entries.last else { return nil }
+    return RecoveryPoint(
+      lastBatch: lastBatch, ledgerDigest: state.ledger.digest, hybridLast: hybridLast,
+      lastEventful: lastEventful, segmentFirst: state.segmentFirst,
+      segmentLedgerBefore: state.segmentLedgerBefore,
+      segmentByteCount: entries.segmentByteCount, termRuns: terms.runs)
+  }
+
+  /// Writes the ledger's snapshot, see ``Ledger/LedgerState/writeSnapshot(_:)``.
+  package func writeLedger<E: Error>(
+    _ emit: (borrowing RawSpan) throws(E) -> Void
+  ) throws(E) {
+    try state.ledger.writeSnapshot(emit)
+  }
 
   private mutating func applyCommitted() throws(LedgerError) {
     while state.last.index < commit, let batch = entries[state.last.index.next] {

@@ -62,6 +62,10 @@ package enum StorageCommand: Sendable {
 package struct SegmentSeal: Hashable, Sendable {
   /// The segment's first index.
   package var segment: LogIndex
+  /// The segment's last batch.
+  package var last: EntryID
+  /// The last event up to and including that batch.
+  package var lastSequence: EventSequence
   /// The ledger's running digest before its first batch.
   package var ledgerBefore: Digest256
   /// The ledger's running digest after its last batch.
