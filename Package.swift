@@ -121,6 +121,12 @@ let package = Package(
       "ReplicaTests",
       ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica"]),
     tests(
+      "NodeRuntimeTests",
+      [
+        "Bytes", "HybridTime", "Raft", "Ledger", "SegmentLog", "HostFiles", "Replica",
+        "NodeRuntime",
+      ]),
+    tests(
       "AuditTests",
       [
         "Bytes", "JSONText", "HybridTime", "Ledger", "SegmentLog", "HostFiles", "Timeline",

@@ -1,4 +1,5 @@
-package import Ledger
+package import Bytes
+import Ledger
 package import Raft
 package import Replica
 package import SegmentLog
@@ -19,41 +20,46 @@ package struct NodeRecovery<FileSystem: LogFileSystem>: ~Copyable {
   package let hardState: Raft.HardState
   /// The last entry that was applied, from what the disk vouches for.
   package let applied: EntryID
+  /// The snapshot from which this began, or nil where the whole log was replayed.
+  package let snapshot: SnapshotID?
+  /// The last event in that snapshot; zero where there is none.
+  package let snapshotSequence: EventSequence
+  /// Snapshots that could not be used, and why.
+  package let snapshotNotes: [SnapshotNote]
   private var replica: Replica?
   private var worker: StorageWorker<FileSystem>?
 
-  /// Reads the whole log, applies what is known to be committed to `ledger`, which is empty, and
-  /// seals what a crash left unsealed. `seed` is for the replica's own chances.
+  /// Reads the newest snapshot that fits the log, and the log after it, or all of the log where no
+  /// snapshot does; applies what is known to be committed, and seals what a crash left unsealed.
   ///
-  /// Errors: the files', damage, and a log that the ledger cannot apply (`stopped`).
+  /// `seed` is for the replica's own chances, `ledgerSeed` places things in the tables of a ledger
+  /// that begins empty. Errors: the files', damage, a log that the ledger cannot apply (`stopped`),
+  /// and one that ends before a snapshot does (`lost`): what was applied was durable.
   package init(
     _ files: FileSystem, directory: String, configuration: ReplicaConfiguration,
-    ledger: consuming LedgerState, seed: UInt64
+    ledgerSeed: UInt64, seed: UInt64
   ) throws(LogError) {
     let logDirectory = directory + "/log"
     let isEmpty = try Self.isEmpty(files, logDirectory)
     let hardStateFile = try HardStateFile(
       files, directory: directory, clusterID: configuration.cluster, logIsEmpty: isEmpty)
     let remembered = hardStateFile.state
-    var recovery = ReplicaRecovery(
-      configuration: configuration, knownCommitted: remembered.knownDurable, ledger: ledger)
-    var store = try SegmentStore.open(
-      files, directory: logDirectory, clusterID: configuration.cluster,
-      recovery: RecoveryOptions(knownDurable: remembered.knownDurable),
-      visiting: { try recovery.restore($0) })
-    let unsealed = store.unsealedSegments.map(\.id.firstIndex)
-    for seal in recovery.seals where unsealed.contains(seal.segment) {
-      try store.seal(
-        segment: seal.segment, ledgerBefore: seal.ledgerBefore, ledgerAfter: seal.ledgerAfter)
-    }
+    let start = RecoveryStart(
+      files: files, logDirectory: logDirectory, configuration: configuration,
+      knownDurable: remembered.knownDurable, ledgerSeed: ledgerSeed)
+    let opened = try start.open(
+      SnapshotDirectory(files, dataDirectory: directory, clusterID: configuration.cluster))
     self.logDirectory = logDirectory
-    positions = store.positions
-    report = store.recoveryReport
+    positions = opened.store.positions
+    report = opened.store.recoveryReport
     hardState = Raft.HardState(term: remembered.term, vote: remembered.vote)
-    applied = recovery.applied
-    worker = StorageWorker(store: store, hardState: hardStateFile)
+    applied = opened.recovery.applied
+    snapshot = opened.recovery.began.map { SnapshotID($0.index) }
+    snapshotSequence = opened.recovery.began?.lastSequence ?? .zero
+    snapshotNotes = opened.notes
+    worker = StorageWorker(store: opened.store, hardState: hardStateFile)
     let replica = Replica(
-      configuration: configuration, recovery: recovery, hardState: hardState, seed: seed)
+      configuration: configuration, recovery: opened.recovery, hardState: hardState, seed: seed)
     members = replica.members
     self.replica = consume replica
   }

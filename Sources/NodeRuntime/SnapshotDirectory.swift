@@ -19,6 +19,13 @@ package struct WrittenSnapshot: Hashable, Sendable {
   package let byteCount: UInt64
   /// The last event in it.
   package let lastSequence: EventSequence
+
+  /// A written snapshot from its parts.
+  package init(id: SnapshotID, byteCount: UInt64, lastSequence: EventSequence) {
+    self.id = id
+    self.byteCount = byteCount
+    self.lastSequence = lastSequence
+  }
 }
 
 /// The snapshots of a node: `snapshots/` in its data directory.

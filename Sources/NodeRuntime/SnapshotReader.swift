@@ -1,7 +1,7 @@
-import Bytes
+package import Bytes
 import Ledger
 import Raft
-import Replica
+package import Replica
 import SegmentLog
 
 /// Reads one snapshot file. Its frame (header, index, trailer) is verified when this is made, each
@@ -92,7 +92,7 @@ struct SnapshotReader<File: LogFile>: ~Copyable {
           digest: Digest256(at: entry + 8, in: span)))
       offset += UInt64(byteCount)
     }
-    guard end - offset == UInt64(index.count + SnapshotFormat.trailerByteCount) else {
+    guard offset + UInt64(index.count + SnapshotFormat.trailerByteCount) == end else {
       throw .length(end)
     }
     return blocks
@@ -168,7 +168,7 @@ package struct LoadedSnapshot: ~Copyable {
   }
 
   /// A recovery that goes on from here.
-  consuming func recovery(
+  package consuming func recovery(
     _ configuration: ReplicaConfiguration, knownCommitted: LogIndex
   ) -> ReplicaRecovery {
     ReplicaRecovery(

@@ -70,6 +70,18 @@ package struct SegmentSeal: Hashable, Sendable {
   package var ledgerBefore: Digest256
   /// The ledger's running digest after its last batch.
   package var ledgerAfter: Digest256
+
+  /// A seal from its parts.
+  package init(
+    segment: LogIndex, last: EntryID, lastSequence: EventSequence, ledgerBefore: Digest256,
+    ledgerAfter: Digest256
+  ) {
+    self.segment = segment
+    self.last = last
+    self.lastSequence = lastSequence
+    self.ledgerBefore = ledgerBefore
+    self.ledgerAfter = ledgerAfter
+  }
 }
 
 /// Why a payment was not taken in, or not settled in time. Nothing was applied, but for `inDoubt`.

@@ -14,7 +14,7 @@ extension NodeRecovery<PosixFileSystem> {
     do {
       try self.init(
         PosixFileSystem(), directory: settings.dataDirectory, configuration: settings.replica,
-        ledger: LedgerState(seed: UInt64.random(in: 0 ... .max)),
+        ledgerSeed: UInt64.random(in: 0 ... .max),
         seed: UInt64.random(in: 0 ... .max))
     } catch {
       throw .log(error)

@@ -1,0 +1,86 @@
+import Bytes
+import Ledger
+import Raft
+import Replica
+import SegmentLog
+
+/// A log that has been opened, and the replica rebuilt from it.
+struct OpenedLog<FileSystem: LogFileSystem>: ~Copyable {
+  let store: SegmentStore<FileSystem>
+  let recovery: ReplicaRecovery
+  /// Snapshots that could not be used, and why.
+  let notes: [SnapshotNote]
+}
+
+/// What opening a log begins with.
+struct RecoveryStart<FileSystem: LogFileSystem> {
+  let files: FileSystem
+  let logDirectory: String
+  let configuration: ReplicaConfiguration
+  /// What the hard state vouches for.
+  let knownDurable: LogIndex
+  let ledgerSeed: UInt64
+
+  /// Opens the log from the newest snapshot that can be read and that the log bears out, or from
+  /// its start.
+  func open(
+    _ snapshots: SnapshotDirectory<FileSystem>
+  ) throws(LogError) -> OpenedLog<FileSystem> {
+    var notes: [SnapshotNote] = []
+    var limit = LogIndex(.max)
+    while let snapshot = snapshots.newest(through: limit, { notes.append($0) }) {
+      let point = snapshot.point
+      do throws(LogError) {
+        return try open(
+          snapshot.recovery(configuration, knownCommitted: knownDurable), from: point, notes)
+      } catch {
+        guard let problem = Self.unfitness(error) else { throw error }
+        notes.append(SnapshotNote(id: SnapshotID(point.applied.index), problem: problem))
+        limit = point.applied.index.previous
+      }
+    }
+    let recovery = ReplicaRecovery(
+      configuration: configuration, knownCommitted: knownDurable,
+      ledger: LedgerState(seed: ledgerSeed))
+    return try open(recovery, from: nil, notes)
+  }
+
+  private func open(
+    _ beginning: consuming ReplicaRecovery, from point: RecoveryPoint?, _ notes: [SnapshotNote]
+  ) throws(LogError) -> OpenedLog<FileSystem> {
+    var recovery = beginning
+    let options = RecoveryOptions(
+      knownDurable: knownDurable,
+      trustedThrough: point.map {
+        LogPoint(index: $0.applied.index, hash: $0.lastBatch.header.hash)
+      })
+    var store = try SegmentStore.open(
+      files, directory: logDirectory, clusterID: configuration.cluster, recovery: options,
+      visiting: { try recovery.restore($0) })
+    if let point, let segment = store.unsealedSegments.first?.id,
+      segment.firstIndex < point.segmentFirst
+    {
+      // Its digests are in no snapshot: only a replay can give its footer back.
+      throw .notSealable(segment)
+    }
+    // Those that are sealed already are compared: the ledger must have come to what its footer says.
+    for seal in recovery.seals {
+      try store.seal(
+        segment: seal.segment, ledgerBefore: seal.ledgerBefore, ledgerAfter: seal.ledgerAfter)
+    }
+    return OpenedLog(store: store, recovery: recovery, notes: notes)
+  }
+
+  /// What an error says against the snapshot that the opening began from, or nil where the log
+  /// cannot be opened in any case.
+  private static func unfitness(_ error: LogError) -> SnapshotProblem? {
+    if case .otherHistory(let index) = error { return .otherHistory(at: index) }
+    if case .notSealable(let segment) = error { return .segmentNotSealed(segment) }
+    if case .sealMismatch = error { return .otherLedger }
+    guard case .stopped(_, let reason as RestoreError) = error else { return nil }
+    switch reason {
+    case .otherHistory(let index): return .otherHistory(at: index)
+    case .ledger: return .otherLedger
+    }
+  }
+}
