@@ -9,8 +9,7 @@ package struct LedgerLoader: ~Copyable {
   private var head: LedgerSnapshotHead?
   /// What all pieces have together, bytes.
   private let byteCount: UInt64
-  /// How many pieces have been taken.
-  private var pieceCount = 0
+  private var hasFacts = false
 
   /// A loader of pieces that have `byteCount` bytes together.
   package init(byteCount: UInt64) {
@@ -20,7 +19,6 @@ package struct LedgerLoader: ~Copyable {
 
   /// Takes the next piece. After an error the loader is of no use.
   package mutating func take(_ piece: borrowing RawSpan) throws(DecodeError) {
-    defer { pieceCount += 1 }
     guard let head else {
       var exponents = FlatStorage<UInt8>(repeating: 0, count: Currency.codeCount)
       let head = try LedgerSnapshotHead(piece, byteCount: byteCount, exponents: &exponents)
@@ -37,6 +35,13 @@ package struct LedgerLoader: ~Copyable {
     else { throw .invalidField("ledger.piece", offset: 0) }
     switch kind {
     case .head: throw .invalidField("ledger.piece", offset: 0)
+    case .cluster:
+      let facts = try reader.skip(reader.remaining)
+      guard itemCount == 1, facts.count <= LedgerSnapshot.factsByteCountMax else {
+        throw .invalidField("ledger.cluster", offset: facts.lowerBound)
+      }
+      ledger.cluster = try ClusterFacts(decoding: piece.extracting(facts))
+      hasFacts = true
     case .accounts:
       try ledger.accounts.load(itemCount, from: &reader, in: piece, head)
       if ledger.accounts.count == Int(head.accountCount) { try ledger.accounts.endLoading() }
@@ -49,6 +54,7 @@ package struct LedgerLoader: ~Copyable {
 
   /// The kind of the next piece, or nil after the last.
   private borrowing func due(_ head: LedgerSnapshotHead) -> LedgerSnapshot.PieceKind? {
+    if !hasFacts { return .cluster }
     if ledger.accounts.count < Int(head.accountCount) { return .accounts }
     if ledger.bitmap.count < head.counts.events { return .applied }
     return ledger.transactions.isLoading ? .transactions : nil

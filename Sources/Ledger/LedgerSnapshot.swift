@@ -9,6 +9,8 @@ package enum LedgerSnapshot {
   package static let pieceByteCountMax = 1 << 20
   /// Bytes before a piece's items: kind, zeros, and how many items there are.
   static let pieceHeaderByteCount = 8
+  /// Most bytes of what the ledger says of the cluster: every rule, and one change of members.
+  static let factsByteCountMax = 1 + PolicyKey.allCases.count * 12 + Record.byteCountMax
   /// Slots of the transaction table that are written together.
   static let pageSlotCount = TransactionTable.segmentCapacity
   /// Most bytes of one page: its header, a bit for each slot, and all slots taken.
@@ -24,9 +26,10 @@ package enum LedgerSnapshot {
   /// What a piece holds. They come in this order, each kind until all of it has come.
   enum PieceKind: UInt8 {
     case head = 1
-    case accounts = 2
-    case applied = 3
-    case transactions = 4
+    case cluster = 2
+    case accounts = 3
+    case applied = 4
+    case transactions = 5
   }
 }
 

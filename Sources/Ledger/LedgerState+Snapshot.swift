@@ -1,3 +1,5 @@
+import Bytes
+
 extension LedgerState {
   /// Writes the ledger as pieces of at most ``LedgerSnapshot/pieceByteCountMax`` bytes, in order:
   /// what ``LedgerLoader`` reads. A span is good during its call only.
@@ -10,6 +12,7 @@ extension LedgerState {
     let head = LedgerSnapshotHead(self).encode(exponents: exponents)
     try emit(head.span.bytes)
     var pieces = PieceBuffer()
+    try cluster.write(to: &pieces, emit)
     try accounts.write(to: &pieces, emit)
     try bitmap.write(to: &pieces, emit)
     try transactions.write(to: &pieces, emit)
@@ -59,6 +62,28 @@ struct PieceBuffer: ~Copyable {
     }
     bytes.removeAll()
     itemCount = 0
+  }
+}
+
+extension ClusterFacts {
+  /// What the events say of the cluster, as one item.
+  func write<E: Error>(
+    to pieces: inout PieceBuffer, _ emit: (borrowing RawSpan) throws(E) -> Void
+  ) throws(E) {
+    var writer = ByteWriter()
+    encode(into: &writer)
+    let bytes = writer.bytes
+    precondition(bytes.count <= LedgerSnapshot.factsByteCountMax, "the facts have their limit")
+    pieces.start(.cluster)
+    pieces.append(bytes.count) { target in
+      bytes.withUnsafeBytes { source in
+        if let start = source.baseAddress {
+          target.copyMemory(from: start, byteCount: source.count)
+        }
+      }
+      return bytes.count
+    }
+    try pieces.finish(emit)
   }
 }
 

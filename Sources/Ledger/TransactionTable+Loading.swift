@@ -145,12 +145,17 @@ extension TransactionEntry {
     self.init(keyHigh: word(0), keyLow: word(8), fingerprint: word(16), packed: word(24))
   }
 
-  /// Whether a ledger that has come to `last` can have made the entry.
+  /// Whether a ledger that has come to `last` can have made the entry: what a new id can give.
   @inline(__always)
   fileprivate func isStorable(through last: EventSequence) -> Bool {
-    sequence > .zero && sequence <= last
-      && (codeNumber == OutcomeCode.applied.rawValue
-        || (OutcomeCode.balanceOverflow.rawValue...OutcomeCode.accountsFull.rawValue)
-          .contains(codeNumber))
+    guard sequence > .zero, sequence <= last, let code = OutcomeCode(rawValue: codeNumber) else {
+      return false
+    }
+    switch code {
+    case .applied, .balanceOverflow, .sameAccount, .exponentMismatch, .accountsFull,
+      .insufficientFunds, .unknownAccount:
+      return true
+    case .duplicate, .noted, .idReused: return false
+    }
   }
 }

@@ -17,6 +17,8 @@ package struct StorageReport: Sendable {
   package var persisted: EntryID?
   /// Messages that may leave now, in order.
   package var released: [(message: PeerMessage, to: NodeID)] = []
+  /// Segments that are sealed now, in order.
+  package var sealed: [SegmentSeal] = []
 }
 
 /// Carries out a node's storage work: writes a group, then makes all of it durable at once
@@ -64,6 +66,7 @@ package struct StorageWorker<FileSystem: LogFileSystem>: ~Copyable {
       case .command(.seal(let seal)):
         try store.seal(
           segment: seal.segment, ledgerBefore: seal.ledgerBefore, ledgerAfter: seal.ledgerAfter)
+        report.sealed.append(seal)
       }
     }
     if isDirty { try store.sync() }

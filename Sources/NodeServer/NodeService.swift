@@ -68,6 +68,8 @@ struct RunningNode: Sendable {
   private let storagePool: NIOThreadPool
   private let readers: NIOThreadPool
   private let catchUpPool: NIOThreadPool
+  private let snapshotPool: NIOThreadPool
+  private let snapshots: SnapshotQueue
   private let core: NodeCore
   private let environment: LoopEnvironment
   private let timeServers: TimeServerClient
@@ -82,6 +84,8 @@ struct RunningNode: Sendable {
     let catchUpPool = NIOThreadPool(numberOfThreads: 1)
     storagePool.start()
     catchUpPool.start()
+    let snapshotPool = NIOThreadPool(numberOfThreads: 1)
+    snapshotPool.start()
     readers.start()
     let clock = HostClock(
       rawOffsetMilliseconds: settings[.testRawOffset],
@@ -98,6 +102,15 @@ struct RunningNode: Sendable {
     let catchUp = CatchUpReader(
       loop: loop, pool: catchUpPool, reader: reader, transport: transport, logger: logger)
     let storage = StorageQueue(loop: loop, pool: storagePool, worker: recovered.takeWorker())
+    let snapshots = SnapshotQueue(
+      loop: loop, pool: snapshotPool,
+      builder: SnapshotBuilder(
+        SnapshotDirectory(
+          PosixFileSystem(), dataDirectory: settings.dataDirectory,
+          clusterID: settings.replica.cluster), reader: reader, configuration: settings.replica),
+      schedule: SnapshotSchedule(
+        eventsMin: UInt64(settings[.snapshotEvents]), lastSequence: recovered.snapshotSequence),
+      logger: logger, halt: { Halt.now($0, logger: logger) })
     let identity = settings.identity
     let environment = LoopEnvironment(
       clock: clock, transport: transport, storage: storage,
@@ -113,12 +126,16 @@ struct RunningNode: Sendable {
     let core = NodeCore(loop: loop, environment: environment, node: node)
     let running = RunningNode(
       settings: settings, logger: logger, group: group, storagePool: storagePool,
-      readers: readers, catchUpPool: catchUpPool, core: core, environment: environment,
+      readers: readers, catchUpPool: catchUpPool, snapshotPool: snapshotPool,
+      snapshots: snapshots, core: core, environment: environment,
       timeServers: timeServers, lock: lock)
     do {
       try await loop.flatSubmit { () -> EventLoopFuture<Void> in
         transport.delegate = core
-        storage.report = { core.stored($0) }
+        storage.report = { result in
+          core.stored(result)
+          if case .success(let report) = result { snapshots.sealed(report.sealed) }
+        }
         timeServers.answered = { core.timeServerAnswered($0, $1, $2) }
         return transport.start().map { core.start() }
       }.get()
@@ -197,6 +214,10 @@ extension RunningNode {
       timeServers.close()
       return environment.transport.close()
     }.get()
+    if let last = environment.snapshotIfPublished() {
+      try? await loop.flatSubmit { snapshots.stop(last) }.get()
+    }
+    try? await snapshotPool.shutdownGracefully()
     try? await storagePool.shutdownGracefully()
     try? await readers.shutdownGracefully()
     try? await catchUpPool.shutdownGracefully()

@@ -15,6 +15,8 @@ package struct RecoveryPoint: Sendable {
   let hybridLast: HybridTimestamp
   /// The last batch that holds events; zero where none does.
   let lastEventful: LogIndex
+  /// The batch that changed the members last; zero where none did. The change is in the ledger.
+  let membershipIndex: LogIndex
   /// The first index of the segment that the last batch lies in.
   package let segmentFirst: LogIndex
   /// The ledger's digest before that segment.
@@ -30,6 +32,7 @@ package struct RecoveryPoint: Sendable {
   /// Whether a ledger is the one that was here.
   package func isOf(_ ledger: borrowing LedgerState) -> Bool {
     ledger.digest == ledgerDigest && ledger.lastSequence == lastBatch.header.lastSequence
+      && (membershipIndex == .zero || ledger.cluster.membership != nil)
   }
 }
 
@@ -49,6 +52,7 @@ extension RecoveryPoint {
     writer.integer(segmentFirst.rawValue)
     writer.integer(UInt64(segmentByteCount))
     writer.integer(lastEventful.rawValue)
+    writer.integer(membershipIndex.rawValue)
     writer.integer(hybridLast.wallNanoseconds)
     writer.integer(hybridLast.logical)
     writer.integer(UInt32(lastBatch.bytes.count))
@@ -72,6 +76,7 @@ extension RecoveryPoint {
     segmentFirst = LogIndex(try reader.integer(UInt64.self, in: bytes))
     let segmentByteCount = try reader.integer(UInt64.self, in: bytes)
     lastEventful = LogIndex(try reader.integer(UInt64.self, in: bytes))
+    membershipIndex = LogIndex(try reader.integer(UInt64.self, in: bytes))
     hybridLast = HybridTimestamp(
       wallNanoseconds: try reader.integer(Int64.self, in: bytes),
       logical: try reader.integer(UInt32.self, in: bytes))
@@ -115,6 +120,7 @@ extension RecoveryPoint {
       $0.term < $1.term && $0.firstIndex < $1.firstIndex
     }
     return ascend && segmentFirst > .zero && segmentFirst <= index && lastEventful <= index
+      && membershipIndex <= lastEventful
       && segmentByteCount >= lastBatch.bytes.count && hybridLast >= lastBatch.header.hybridMax
       && (lastBatch.header.startsSegment ? segmentFirst == index : true)
   }

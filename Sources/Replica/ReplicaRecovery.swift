@@ -27,6 +27,8 @@ package struct ReplicaRecovery: ~Copyable {
   var commit: LogIndex
   /// The last batch that holds events.
   var lastEventful = LogIndex.zero
+  /// The last batch that changes the members.
+  var membershipIndex = LogIndex.zero
   /// Greatest hybrid time in the log.
   var hybridLast: HybridTimestamp = .zero
   /// The next event's sequence.
@@ -65,6 +67,7 @@ package struct ReplicaRecovery: ~Copyable {
     entries.begin(with: point.lastBatch, segmentByteCount: point.segmentByteCount)
     terms = RaftLogTerms(runs: point.termRuns, last: point.applied.index)
     lastEventful = point.lastEventful
+    membershipIndex = point.membershipIndex
     hybridLast = point.hybridLast
     nextSequence = point.lastBatch.header.sequenceAfter
     state = AppliedState(point: point, ledger: ledger)
@@ -92,6 +95,7 @@ package struct ReplicaRecovery: ~Copyable {
     }
     commit = max(commit, header.commit)
     if header.count > 0 { lastEventful = header.index }
+    if header.changesMembers { membershipIndex = header.index }
     hybridLast = max(hybridLast, header.hybridMax, header.stamp.hybrid)
     nextSequence = header.sequenceAfter
     do throws(LedgerError) { try applyCommitted() } catch { throw .ledger(error) }
@@ -111,7 +115,8 @@ package struct ReplicaRecovery: ~Copyable {
     guard let lastBatch = entries.last else { return nil }
     return RecoveryPoint(
       lastBatch: lastBatch, ledgerDigest: state.ledger.digest, hybridLast: hybridLast,
-      lastEventful: lastEventful, segmentFirst: state.segmentFirst,
+      lastEventful: lastEventful, membershipIndex: membershipIndex,
+      segmentFirst: state.segmentFirst,
       segmentLedgerBefore: state.segmentLedgerBefore,
       segmentByteCount: entries.segmentByteCount, termRuns: terms.runs)
   }

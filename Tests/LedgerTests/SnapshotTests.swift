@@ -64,7 +64,7 @@ extension LedgerState {
   ) {
     #expect(left.digest == right.digest, "seed \(seed)")
     #expect(left.counts == right.counts && left.lastSequence == right.lastSequence)
-    #expect(left.accountCount == right.accountCount)
+    #expect(left.accountCount == right.accountCount && left.cluster == right.cluster)
     #expect(left.balances() == right.balances(), "seed \(seed)")
     for number in 1...left.lastSequence.rawValue + 1 {
       let sequence = EventSequence(number)

@@ -15,7 +15,8 @@ func configuration(_ cluster: ClusterID = cluster) -> ReplicaConfiguration {
   ReplicaConfiguration(
     cluster: cluster,
     raft: RaftConfiguration(
-      id: NodeID(1), voters: [NodeID(1)], heartbeatTicks: 5, electionTicksMin: 30,
+      id: NodeID(1), initial: Membership(voters: [NodeID(1)]), heartbeatTicks: 5,
+      electionTicksMin: 30,
       electionTicksMax: 60, inFlightMessagesMax: 16, entriesPerMessageMax: 64))
 }
 
@@ -28,7 +29,7 @@ private func stamp(_ nanoseconds: Int64) -> Stamp {
 }
 
 /// A log of random payments as leaders of several terms would have made it: some batches are empty,
-/// every few start a segment, each header vouches for the batch before.
+/// every few start a segment, some change the members, each header vouches for the batch before.
 func sampleLog(_ count: Int, every: Int, seed: UInt64, payments: Int = 20) -> [Batch] {
   var generator = SeededGenerator(seed: seed)
   var builder = BatchBuilder()
@@ -38,24 +39,34 @@ func sampleLog(_ count: Int, every: Int, seed: UInt64, payments: Int = 20) -> [B
     if Int.random(in: 0..<7, using: &generator) == 0 { term += 1 }
     let time = Int64(index) * 1_000
     var records = ByteWriter()
-    let paid =
-      Int.random(in: 0..<5, using: &generator) == 0
-      ? 0 : Int.random(in: 1...payments, using: &generator)
+    let changesMembers = Int.random(in: 0..<8, using: &generator) == 0
+    if changesMembers { memberChange(index, stamp(time)).encode(into: &records) }
+    let isEmpty = changesMembers || Int.random(in: 0..<5, using: &generator) == 0
+    let paid = isEmpty ? 0 : Int.random(in: 1...payments, using: &generator)
     for _ in 0..<paid {
       randomPayment(&generator).encode(stamp: stamp(time), into: &records)
     }
     let last = batches.last?.header
     let fields = BatchFields(
-      startsSegment: (index - 1).isMultiple(of: UInt64(every)), index: LogIndex(index),
-      term: Term(term),
+      startsSegment: (index - 1).isMultiple(of: UInt64(every)), changesMembers: changesMembers,
+      index: LogIndex(index), term: Term(term),
       firstSequence: last.map { EventSequence($0.lastSequence.rawValue + 1) } ?? EventSequence(1),
-      count: paid, commit: LogIndex(index - 1), stamp: stamp(time), correctedMin: time + 7,
+      count: changesMembers ? 1 : paid, commit: LogIndex(index - 1), stamp: stamp(time),
+      correctedMin: time + 7,
       correctedMax: time + 7,
       hybridMax: HybridTimestamp(wallNanoseconds: time, logical: 2),
       previousHash: last?.hash ?? .zero)
     batches.append(try! builder.build(fields, records: records.bytes))
   }
   return batches
+}
+
+private func memberChange(_ number: UInt64, _ stamp: Stamp) -> MembershipChange {
+  let members = [NodeID(1), NodeID(2)].map {
+    ClusterMember(id: $0, peerAddress: "10.0.0.\($0.rawValue):6001", store: number)
+  }
+  return MembershipChange(
+    stamp: stamp, voters: [NodeID(1)], outgoing: [], learners: [NodeID(2)], members: members)
 }
 
 private func randomPayment(_ generator: inout SeededGenerator) -> PaymentDraft {

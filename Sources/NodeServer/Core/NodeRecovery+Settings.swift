@@ -19,6 +19,7 @@ extension NodeRecovery<PosixFileSystem> {
     } catch {
       throw .log(error)
     }
+    for note in snapshotNotes { logger.snapshotPassedOver(note) }
     for cut in report.cuts {
       logger.warning(
         "torn bytes at the end of the log were cut",
@@ -31,7 +32,9 @@ extension NodeRecovery<PosixFileSystem> {
       metadata: [
         "events": "\(report.eventCount)", "batches": "\(report.batchCount)",
         "segments": "\(report.segmentCount)", "applied": "\(applied.index.rawValue)",
-        "term": "\(hardState.term.rawValue)", "took": "\(ContinuousClock.now - start)",
+        "term": "\(hardState.term.rawValue)",
+        "snapshot": "\(snapshot.map { "\($0)" } ?? "none")",
+        "took": "\(ContinuousClock.now - start)",
       ])
   }
 }

@@ -107,6 +107,9 @@ extension SettingKey {
   static let cacheBytes = SettingKey(
     "cache.bytes_max", .integer(default: 33_554_432, 65_536...1_073_741_824),
     "Applied batches kept in memory for followers that lag; those further behind are read for.")
+  static let snapshotEvents = SettingKey(
+    "snapshot.events_min", .integer(default: 1_000_000, 0...1_000_000_000_000),
+    "Fewest events between two ledger snapshots, from which a restart goes on; 0: none are made.")
   static let healthSuspect = SettingKey(
     "health.suspect_milliseconds", .integer(default: 2500, 100...600_000),
     "A peer silent for longer is suspect.")
@@ -153,8 +156,8 @@ extension SettingKey {
     httpConnectionsMax, httpBodyBytesMax, httpIdleSeconds, httpThreads, paymentUnitsMax,
     pendingMax, answerMilliseconds, resendMilliseconds, heartbeat, electionMin, electionMax,
     batchEvents, batchBytes, batchesInFlight, segmentBytes, compressionLevel, cacheBytes,
-    healthSuspect,
-    healthDown, timeServers, timeServerPoll, timePeerPoll, timeDrift, timeSlew, timeHostBound,
+    snapshotEvents, healthSuspect, healthDown, timeServers, timeServerPoll, timePeerPoll, timeDrift,
+    timeSlew, timeHostBound,
     timeAheadMax, timeReportSeconds, testRawOffset, testRawDrift, logLevel,
   ]
 }
