@@ -1,5 +1,5 @@
 package import Bytes
-import Ledger
+package import Ledger
 package import Raft
 package import Replica
 package import SegmentLog

@@ -70,6 +70,13 @@ package struct ReplicaRecovery: ~Copyable {
     membershipIndex = point.membershipIndex
     hybridLast = point.hybridLast
     nextSequence = point.lastBatch.header.sequenceAfter
+    memberships = MembershipLog(initial: configuration.raft.initial)
+    changes = MemberChanges(initial: configuration.members)
+    if let change = ledger.cluster.membership {
+      memberships.append(
+        MembershipEntry(index: point.membershipIndex, membership: change.membership))
+      changes.append(change, at: point.membershipIndex)
+    }
     state = AppliedState(point: point, ledger: ledger)
     began = point.lastBatch.header
   }
