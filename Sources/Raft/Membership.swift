@@ -87,6 +87,9 @@ package struct MembershipLog: Hashable, Sendable {
   /// The one in use.
   package var current: MembershipEntry { entries[entries.count - 1] }
 
+  /// The one before, while it is kept.
+  package var previous: MembershipEntry? { entries.dropLast().last }
+
   /// Notes a configuration further on in the log.
   ///
   /// Precondition: its index is after the current one's.

@@ -61,9 +61,10 @@ extension RaftNode {
         return false
       }
       timer.restart()
-      return true
+    } else {
+      becomeFollower(term: leaderTerm, leader: sender, into: &effects)
     }
-    becomeFollower(term: leaderTerm, leader: sender, into: &effects)
+    ticksSinceLeader = 0
     return true
   }
 

@@ -7,7 +7,8 @@ extension RaftNode {
     term asked: Term, last peerLast: EntryID, from sender: NodeID, into effects: inout [RaftEffect]
   ) {
     let isFree = asked > term || (asked == term && canVote(for: sender))
-    let isGranted = !hearsLeader && isFree && distrusted == nil && peerLast.isAtLeastAsUpToDate(as: last)
+    let isGranted =
+      !hearsLeader && isFree && distrusted == nil && peerLast.isAtLeastAsUpToDate(as: last)
     answer(
       .preVoteResponse(term: isGranted ? asked : term, granted: isGranted), to: sender,
       into: &effects)
@@ -43,7 +44,7 @@ extension RaftNode {
       becomeFollower(term: asked, leader: nil, into: &effects)
     }
     let isGranted =
-      asked == term && canVote(for: sender) && distrusted == nil
+      asked == term && canVote(for: sender) && distrusted == nil && (isTransfer || !isBoundByLease)
       && peerLast.isAtLeastAsUpToDate(as: last)
     let response = RaftMessage.voteResponse(term: term, granted: isGranted)
     guard isGranted else {

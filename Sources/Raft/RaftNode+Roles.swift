@@ -26,6 +26,7 @@ extension RaftNode {
 
   /// A node that cannot lead has heard no leader for a whole election timeout.
   mutating func forgetLeader(into effects: inout [RaftEffect]) {
+    giveUpTransfer(into: &effects)
     timer.redraw()
     becomeFollower(term: term, leader: nil, into: &effects)
   }
@@ -88,7 +89,8 @@ extension RaftNode {
     }
   }
 
-  /// This node campaigns itself, so its transfer came to nothing.
+  /// This node campaigns itself, or hears nobody: what it handed over for came to nothing, or it
+  /// will not learn of it.
   private mutating func giveUpTransfer(into effects: inout [RaftEffect]) {
     if transferTarget != nil { effects.append(.transferEnded(succeeded: false)) }
     state = .follower(FollowerState())

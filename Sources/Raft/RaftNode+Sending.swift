@@ -7,6 +7,7 @@ extension RaftNode {
     leader.round += 1
     leader.ticksSinceHeartbeat = 0
     noteRound(&leader)
+    guard maySpeak(leader) else { return }
     for (position, peer) in roster.ids.enumerated() where position != roster.ownPosition {
       let held = min(leader.progress[position].match, commit)
       effects.append(
@@ -27,6 +28,7 @@ extension RaftNode {
     _ leader: inout LeaderState, to position: Int, evenIfEmpty: Bool,
     into effects: inout [RaftEffect]
   ) {
+    guard maySpeak(leader) else { return }
     switch leader.progress[position].flow {
     case .probe(isPaused: true): return
     case .probe(isPaused: false):
@@ -47,6 +49,13 @@ extension RaftNode {
         count = countToSend(from: leader.progress[position].next)
       }
     }
+  }
+
+  /// Whether this node's term is durable, so that it cannot lead it again after a crash, with other
+  /// entries. It is where others voted; a lone voter leads at once, and is silent to its learners
+  /// until its first entry is durable.
+  private func maySpeak(_ leader: LeaderState) -> Bool {
+    !roster.isAlone || durable >= leader.firstOfTerm
   }
 
   /// How many entries from `next` on go into one message.

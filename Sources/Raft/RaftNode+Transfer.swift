@@ -43,7 +43,7 @@ extension RaftNode {
     term leaderTerm: Term, from sender: NodeID, into effects: inout [RaftEffect]
   ) {
     guard leaderTerm >= term, follow(sender, term: leaderTerm, into: &effects) else { return }
-    guard roster.hasOwnVote, distrusted == nil else { return }
+    guard mayCampaign else { return }
     becomeCandidate(isTransfer: true, into: &effects)
   }
 

@@ -39,8 +39,9 @@ package struct RaftNode: Sendable {
   /// A term up to which this node may have acknowledged entries that its disk lost: until it holds
   /// a durable entry of a later term, it neither votes nor campaigns (``init``). Nil: no such loss.
   package internal(set) var distrusted: Term?
-  /// Ticks since the start, counted up to the length of a lease.
-  var ticksSinceStart = 0
+  /// Ticks since the start, or since a leader was last followed, whichever is later; counted up to
+  /// `electionTicksMin`.
+  var ticksSinceLeader = 0
   /// Messages no correct peer sends, by kind.
   package internal(set) var faults = RaftFaults()
 
@@ -91,6 +92,10 @@ package struct RaftNode: Sendable {
     precondition(memberships.current.index <= log.last.index, "configurations are of the log")
     self.memberships = memberships
     roster = Roster(memberships.current.membership, own: configuration.id)
+    // Where the cluster began with this node alone and still is, nobody else ever led.
+    if roster.isAlone && memberships.current.index == .zero {
+      ticksSinceLeader = configuration.electionTicksMin
+    }
     self.distrusted = distrusted.flatMap { $0 < log.last.term ? nil : $0 }
     self.hardState = hardState
     self.log = log

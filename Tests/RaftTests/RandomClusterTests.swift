@@ -5,12 +5,12 @@ import Testing
 /// Clusters under loss, repetition, reordering, partitions, crashes that lose what was not durable,
 /// and slow disks: first safety (Raft figure 3), then, after all is healed, liveness.
 @Suite struct RandomClusterTests {
-  @Test(arguments: [(3, 0), (3, 3), (5, 1)])
+  @Test(arguments: [(3, 0), (3, 3), (5, 1), (2, 2)])
   func `whatever happens, figure 3 holds, and after it the cluster works`(
     count: Int, spare: Int
   ) {
     var total = Happenings()
-    let seeds: UInt64 = count == 3 ? 160 : 90
+    let seeds: UInt64 = count == 5 ? 70 : 120
     for seed in 0..<seeds {
       do throws(Violation) {
         try run(count: count, spare: spare, seed: seed, &total)
@@ -29,7 +29,8 @@ import Testing
     #expect(total.changes > Int(seeds))
     #expect(total.removals > 10)
     #expect(total.reads > 20 * Int(seeds))
-    #expect(total.losses > 10)
+    // Two voters cannot spare one.
+    #expect(count == 2 || total.losses > 10)
   }
 
   private func run(

@@ -378,8 +378,10 @@ struct SimulatedCluster {
       case .append(let range): try append(position, range, input, payload)
       case .send(let message, let to):
         try checkFree(message)
+        try checkOffice(message, of: position)
         post(message, from: position, to: to)
       case .sendEntries(let request, let to):
+        try checkOffice(.appendRequest(request), of: position)
         post(.appendRequest(request), from: position, to: to)
       case .sendAfterPersist(let message, let to):
         nodes[position].disk.append(.send(message, to: to))
@@ -551,6 +553,18 @@ extension SimulatedCluster {
         throw Violation("an acknowledgement left before it was durable")
       }
       happenings.refusals += 1
+    default: break
+    }
+  }
+
+  /// A leader's term is on its disk before anybody hears of it, or it could lead the same term again
+  /// with other entries.
+  private func checkOffice(_ message: RaftMessage, of position: Int) throws(Violation) {
+    switch message {
+    case .heartbeatRequest, .appendRequest:
+      guard nodes[position].diskHardState.term >= message.term else {
+        throw Violation("\(nodes[position].id): leads \(message.term) before that is durable")
+      }
     default: break
     }
   }

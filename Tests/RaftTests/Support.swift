@@ -10,9 +10,16 @@ let nodeE = NodeID(5)
 extension RaftConfiguration {
   /// Heartbeats every 2 ticks, elections after 10 to 20, 3 appends of 4 entries on the way.
   static func test(_ id: NodeID = nodeA, of count: UInt16 = 3) -> RaftConfiguration {
+    .test(id, initial: .voters(count))
+  }
+
+  /// The same for other clusters.
+  static func test(
+    _ id: NodeID, initial: Membership, leaseTicks: Int = 0
+  ) -> RaftConfiguration {
     RaftConfiguration(
-      id: id, initial: .voters(count), heartbeatTicks: 2, electionTicksMin: 10,
-      electionTicksMax: 20, inFlightMessagesMax: 3, entriesPerMessageMax: 4)
+      id: id, initial: initial, heartbeatTicks: 2, electionTicksMin: 10, electionTicksMax: 20,
+      inFlightMessagesMax: 3, entriesPerMessageMax: 4, leaseTicks: leaseTicks)
   }
 
   /// Elections after 6 to 12 ticks: more of them.
@@ -167,5 +174,36 @@ extension [RaftEffect] {
       default: false
       }
     }
+  }
+}
+
+extension RaftNode {
+  /// A node of a cluster that began with `initial`, whose log holds `changes`.
+  static func member(
+    _ id: NodeID, of initial: Membership, changes: [MembershipEntry] = [], term: UInt64 = 1,
+    log: [UInt64] = [1], commit: UInt64 = 0, distrusted: UInt64? = nil, leaseTicks: Int = 0
+  ) -> RaftNode {
+    var memberships = MembershipLog(initial: initial)
+    for change in changes { memberships.append(change) }
+    return RaftNode(
+      configuration: .test(id, initial: initial, leaseTicks: leaseTicks),
+      hardState: HardState(term: Term(term), vote: nil), log: RaftLogTerms(log),
+      commit: LogIndex(commit), memberships: memberships,
+      distrusted: distrusted.map { Term($0) }, random: 7)
+  }
+
+  /// A heartbeat of `leader` in `term`.
+  @discardableResult mutating func takeHeartbeat(
+    _ term: UInt64, from leader: NodeID, round: UInt64 = 1
+  ) -> [RaftEffect] {
+    take(.heartbeatRequest(term: Term(term), commit: .zero, round: round), from: leader)
+  }
+
+  /// Proposes a change as a caller does, writes it, and gives the effects of both.
+  @discardableResult mutating func change(
+    voters: [NodeID], learners: [NodeID] = []
+  ) throws(MembershipRefusal) -> [RaftEffect] {
+    let membership = try membershipChange(voters: voters, learners: learners)
+    return take(.proposeMembership(membership)) + take(.persisted(last))
   }
 }
