@@ -32,7 +32,7 @@ package struct RecoveryPoint: Sendable {
   /// Whether a ledger is the one that was here.
   package func isOf(_ ledger: borrowing LedgerState) -> Bool {
     ledger.digest == ledgerDigest && ledger.lastSequence == lastBatch.header.lastSequence
-      && (membershipIndex == .zero || ledger.cluster.membership != nil)
+      && (membershipIndex > .zero) == (ledger.cluster.membership != nil)
   }
 }
 

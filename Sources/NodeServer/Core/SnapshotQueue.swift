@@ -1,3 +1,4 @@
+import Bytes
 import HostFiles
 import Logging
 import NIOCore
