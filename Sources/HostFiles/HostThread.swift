@@ -7,6 +7,7 @@ package enum HostThread {
   /// Lets other threads go first from now on (setpriority(2); on Linux for this thread alone). A
   /// wish: where it is refused, nothing changes.
   package static func giveWay() {
-    _ = setpriority(PRIO_PROCESS, id_t(gettid()), niceness)
+    // Number 0 is the calling thread.
+    _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness)
   }
 }

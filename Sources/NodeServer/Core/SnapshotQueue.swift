@@ -1,9 +1,11 @@
 import Bytes
 import HostFiles
+import Ledger
 import Logging
 import NIOCore
 import NIOPosix
 import NodeRuntime
+import Raft
 import Replica
 import SegmentLog
 
