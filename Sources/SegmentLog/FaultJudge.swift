@@ -13,6 +13,8 @@ struct FaultJudge {
   let knownDurable: LogIndex
   /// Whether the file ends with a whole footer.
   let isSealed: Bool
+  /// What the disk could not give back, and stands as zeros in the bytes: no crash leaves that.
+  var unreadable: [Range<Int>] = []
 
   /// Whether all batches of the segment are there, so that what follows can only be a footer.
   func isSucceeded(_ summary: SegmentSummary) -> Bool {
@@ -30,11 +32,8 @@ struct FaultJudge {
   }
 
   /// What shows that the bytes had been whole, or nil where nothing does.
-  ///
-  /// `unreadable` is what the disk could not give back: no crash leaves that.
   func proof(
-    of fault: SegmentFault, after summary: SegmentSummary?, in bytes: borrowing RawSpan,
-    unreadable: [Range<Int>] = []
+    of fault: SegmentFault, after summary: SegmentSummary?, in bytes: borrowing RawSpan
   ) -> DamageProof? {
     if !fault.reason.canBeTorn { return .wholeFrame }
     if isSealed { return .sealed }

@@ -127,13 +127,14 @@ extension LogRepair {
     let ids = try SegmentScanner(fileSystem, directory: directory).segments()
     let knownDurable = max(options.knownDurable, options.trustedThrough?.index ?? .zero)
     var segments: [SegmentInspection] = []
+    let memory = ReusedMemory()
     for (place, id) in ids.enumerated() {
       let successor = place + 1 < ids.count ? ids[place + 1] : nil
       var segment = try inspect(
         id, fileSystem, directory, clusterID,
         lastIndexMax: successor?.firstIndex.previous ?? LogIndex(.max),
         FaultJudge(
-          segment: id, successor: successor, knownDurable: knownDurable, isSealed: false))
+          segment: id, successor: successor, knownDurable: knownDurable, isSealed: false), memory)
       // The order does not matter: a run that is gone holds no index.
       for index in distrusting { segment.distrust(index) }
       segments.append(segment)
@@ -149,10 +150,10 @@ extension LogRepair {
 
   private static func inspect(
     _ id: SegmentID, _ fileSystem: FS, _ directory: String, _ clusterID: ClusterID,
-    lastIndexMax: LogIndex, _ judge: FaultJudge
+    lastIndexMax: LogIndex, _ judge: FaultJudge, _ memory: ReusedMemory = ReusedMemory()
   ) throws(LogError) -> SegmentInspection {
     let bytes = try files { () throws(FileError) in
-      try SurvivingBytes(fileSystem.open(directory + "/" + id.fileName, .read))
+      try SurvivingBytes(fileSystem.open(directory + "/" + id.fileName, .read), into: memory)
     }
     return try SegmentInspection(
       id, bytes, clusterID: clusterID, lastIndexMax: lastIndexMax, judge: judge)

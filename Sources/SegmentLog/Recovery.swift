@@ -105,6 +105,7 @@ struct Recovery<FS: LogFileSystem> {
   let clusterID: ClusterID
   let options: RecoveryOptions
   let positions = LogPositions()
+  private let memory = ReusedMemory()
   var log = RecoveredLog()
 
   mutating func run(visiting visit: (Batch) throws -> Void) throws(LogError) {
@@ -134,13 +135,17 @@ struct Recovery<FS: LogFileSystem> {
     {
       throw .missingSegment(expected: expected, found: id)
     }
-    let (fileSystem, path) = (fileSystem, directory + "/" + id.fileName)
+    let (fileSystem, path, memory) = (fileSystem, directory + "/" + id.fileName, memory)
     if let sealed = try trusted(id, path) { return try keep(sealed, after: previous) }
-    let bytes = try files { () throws(FileError) in try fileSystem.map(path) }
+    let surviving = try files { () throws(FileError) in
+      try SurvivingBytes(fileSystem.open(path, .read), into: memory)
+    }
+    let bytes = surviving.bytes
     defer { withExtendedLifetime(bytes) {} }
     let judge = FaultJudge(
       segment: id, successor: successor, knownDurable: knownDurable,
-      isSealed: SegmentFooter.find(in: bytes.pointer.bytes) != nil)
+      isSealed: SegmentFooter.find(in: bytes.pointer.bytes) != nil,
+      unreadable: surviving.unreadable)
     let header: SegmentHeader
     do throws(Damage) {
       header = try Self.header(of: id, in: bytes.pointer.bytes)
@@ -333,7 +338,7 @@ extension Recovery {
 extension SegmentStore {
   /// Opens a log, replays every batch in order to the visitor, and cuts what is torn at its end.
   ///
-  /// One segment is mapped at a time. Nothing is changed on disk where this throws. What was found
+  /// One segment is read at a time, into memory of its size. Nothing is changed on disk where this throws. What was found
   /// is durable when this returns, for it may have been in memory only when the process ended.
   package static func open(
     _ fileSystem: FS, directory: String, clusterID: ClusterID,

@@ -45,8 +45,9 @@ struct SegmentInspection: Sendable {
     try walk(pointer)
     checkEnds(pointer)
     if let fault = faultAtEnd {
-      proofAtEnd = judge.proof(
-        of: fault, after: nil, in: pointer.bytes, unreadable: surviving.unreadable)
+      var judge = judge
+      judge.unreadable = surviving.unreadable
+      proofAtEnd = judge.proof(of: fault, after: nil, in: pointer.bytes)
     }
   }
 

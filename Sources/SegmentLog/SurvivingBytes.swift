@@ -14,21 +14,21 @@ struct SurvivingBytes {
   /// What cannot be read. Ascending.
   let unreadable: [Range<Int>]
 
-  /// Reads a file. Errors of the disk at single places are no errors of this.
-  init(_ file: some LogFile) throws(FileError) {
-    var unreadable: [Range<Int>] = []
+  /// Reads a file into `memory`, in place of what was there: bytes that were read before are
+  /// overwritten. Errors of the disk at single places are no errors of this.
+  init(_ file: some LogFile, into memory: ReusedMemory = ReusedMemory()) throws(FileError) {
     let size = Int(try file.size())
-    bytes = try MappedBytes(byteCount: size) { buffer throws(FileError) in
-      for start in stride(from: 0, to: size, by: Self.stepByteCount) {
-        let step = start..<min(start + Self.stepByteCount, size)
-        if try Self.read(step, of: file, into: buffer) { continue }
-        for sector in stride(from: start, to: step.upperBound, by: Self.sectorByteCount) {
-          let piece = sector..<min(sector + Self.sectorByteCount, step.upperBound)
-          if try !Self.read(piece, of: file, into: buffer) { unreadable.append(piece) }
-        }
+    let buffer = memory.reserve(size)
+    var unreadable: [Range<Int>] = []
+    for start in stride(from: 0, to: size, by: Self.stepByteCount) {
+      let step = start..<min(start + Self.stepByteCount, size)
+      if try Self.read(step, of: file, into: buffer) { continue }
+      for sector in stride(from: start, to: step.upperBound, by: Self.sectorByteCount) {
+        let piece = sector..<min(sector + Self.sectorByteCount, step.upperBound)
+        if try !Self.read(piece, of: file, into: buffer) { unreadable.append(piece) }
       }
-      return size
     }
+    bytes = MappedBytes(UnsafeRawBufferPointer(buffer)) { _ in withExtendedLifetime(memory) {} }
     self.unreadable = unreadable
   }
 
@@ -46,5 +46,21 @@ struct SurvivingBytes {
       piece.initializeMemory(as: UInt8.self, repeating: 0)
       return false
     }
+  }
+}
+
+/// Memory for one file after the other: fresh pages for each would cost more than reading it.
+final class ReusedMemory {
+  private var memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+
+  deinit { memory.deallocate() }
+
+  /// The first `byteCount` bytes, whose content is lost.
+  func reserve(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
+    if memory.count < byteCount {
+      memory.deallocate()
+      memory = .allocate(byteCount: byteCount, alignment: 64)
+    }
+    return UnsafeMutableRawBufferPointer(rebasing: memory[..<byteCount])
   }
 }

@@ -213,5 +213,11 @@ import Testing
     tail.spoil(tail.path(7), 30_000..<30_001)
     let isTailSuspect = try inspected(tail).isTailSuspect
     #expect(isTailSuspect)
+    guard case .damaged(_, _, let index, _, .unreadable) = logError({ _ = try tail.recover() })
+    else {
+      Issue.record("an unreadable tail was cut")
+      return
+    }
+    #expect(index == LogIndex(12))
   }
 }
