@@ -96,9 +96,26 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
         monotonicNanoseconds: environment.hostTime().monotonicNanoseconds)
       environment.send(.clockResponse(answer), to: peer)
     case .clockResponse(let answer): take(answer, from: peer, at: time)
+    case .batchesRequest(let request): help(request, from: peer)
+    case .batches: break  // This node is whole, or it would not run.
     case .raft, .append, .forward, .forwardRefused, .operatorRequest, .operatorResponse, .digest:
       step(.receive(message, from: peer))
     }
+  }
+
+  /// A damaged node asks for batches: it gets those that this log holds durably.
+  private func help(_ request: BatchesRequest, from peer: NodeID) {
+    let limit =
+      request.mustBeCommitted
+      ? replica.state.last.index : min(replica.raft.durable, replica.raft.last.index)
+    guard request.first <= limit else {
+      // What is on its way to the disk, or to being committed, cannot be told yet.
+      guard request.first > replica.raft.last.index else { return }
+      environment.send(.batches(BatchesAnswer(first: request.first, problem: .absent)), to: peer)
+      return
+    }
+    environment.readAndSend(
+      LogIndexRange(first: request.first, last: min(request.last, limit)), to: peer)
   }
 
   /// A group of storage work is durable.

@@ -40,6 +40,9 @@ package protocol NodeEnvironment {
   func store(_ work: [StorageWork])
   /// Reads the batches after `previous` from the segments and sends them, later.
   func readAndSend(_ request: AppendRequest, to peer: NodeID)
+  /// Reads these batches from the segments, as many as a frame may carry, and sends them, later;
+  /// where they cannot be read, ``Replica/BatchesProblem/lost``.
+  func readAndSend(_ range: LogIndexRange, to peer: NodeID)
   /// Answers clients.
   func settle(_ settlements: [PaymentSettlement])
   /// Lets clients read, or tells them that they cannot.

@@ -18,6 +18,8 @@ package struct NodeRecovery<FileSystem: LogFileSystem>: ~Copyable {
   package let report: RecoveryReport
   /// The term and vote that the disk remembered.
   package let hardState: Raft.HardState
+  /// Whether this node may have lost what it acknowledged, and abstains from votes for a while.
+  package let isTailSuspect: Bool
   /// The last entry that was applied, from what the disk vouches for.
   package let applied: EntryID
   /// The snapshot from which this began, or nil where the whole log was replayed.
@@ -41,25 +43,35 @@ package struct NodeRecovery<FileSystem: LogFileSystem>: ~Copyable {
   ) throws(LogError) {
     let logDirectory = directory + "/log"
     let isEmpty = try Self.isEmpty(files, logDirectory)
-    let hardStateFile = try HardStateFile(
+    var hardStateFile = try HardStateFile(
       files, directory: directory, clusterID: configuration.cluster, logIsEmpty: isEmpty)
-    let remembered = hardStateFile.state
+    var remembered = hardStateFile.state
     let start = RecoveryStart(
       files: files, logDirectory: logDirectory, configuration: configuration,
       knownDurable: remembered.knownDurable, ledgerSeed: ledgerSeed)
     let opened = try start.open(
       SnapshotDirectory(files, dataDirectory: directory, clusterID: configuration.cluster))
+    var distrusted: Term?
+    if remembered.isTailSuspect {
+      // A term of its own: leaders of earlier terms count acknowledgements that are lost here.
+      distrusted = remembered.term
+      remembered.term = max(remembered.term.next, opened.store.lastTerm)
+      remembered.vote = nil
+      try hardStateFile.write(remembered)
+    }
     self.logDirectory = logDirectory
     positions = opened.store.positions
     report = opened.store.recoveryReport
     hardState = Raft.HardState(term: remembered.term, vote: remembered.vote)
     applied = opened.recovery.applied
+    isTailSuspect = distrusted != nil
     snapshot = opened.recovery.began.map { SnapshotID($0.index) }
     snapshotSequence = opened.recovery.began?.lastSequence ?? .zero
     snapshotNotes = opened.notes
     worker = StorageWorker(store: opened.store, hardState: hardStateFile)
     let replica = Replica(
-      configuration: configuration, recovery: opened.recovery, hardState: hardState, seed: seed)
+      configuration: configuration, recovery: opened.recovery, hardState: hardState,
+      distrusted: distrusted, seed: seed)
     members = replica.members
     self.replica = consume replica
   }

@@ -55,14 +55,16 @@ package struct StorageWorker<FileSystem: LogFileSystem>: ~Copyable {
         try store.truncate(from: index)
         isDirty = true
         if let persisted = report.persisted, persisted.index >= index { report.persisted = nil }
-      case .command(.hardState(let state, let commit)):
+      case .command(.hardState(let state, let commit, let isTailSuspect)):
         // Batches written before must be durable before the term under which later ones count.
         if isDirty {
           try store.sync()
           isDirty = false
         }
         try hardState.write(
-          SegmentLog.HardState(term: state.term, vote: state.vote, knownDurable: commit))
+          SegmentLog.HardState(
+            term: state.term, vote: state.vote, knownDurable: commit,
+            isTailSuspect: isTailSuspect))
       case .command(.seal(let seal)):
         try store.seal(
           segment: seal.segment, ledgerBefore: seal.ledgerBefore, ledgerAfter: seal.ledgerAfter)

@@ -18,6 +18,8 @@ package enum StartProblem: Error, CustomStringConvertible {
   case directoryTaken(String)
   /// The log cannot be opened as it is.
   case log(LogError)
+  /// No node has this batch whole.
+  case everyCopyDamaged(LogIndex)
   /// A file operation failed.
   case file(FileError)
   /// An address cannot be bound.
@@ -29,6 +31,10 @@ package enum StartProblem: Error, CustomStringConvertible {
     case .directoryTaken(let directory):
       "another syncpayd runs on the data directory \(directory)"
     case .log(let error): "the log cannot be opened: \(error.sentence)"
+    case .everyCopyDamaged(let index):
+      "batch \(index.rawValue) of the log is damaged here, and no other node has it whole: all nodes "
+        + "were asked. The cluster cannot go on without it; nothing has been given up. Restore a copy "
+        + "of the segment from a backup or an archive into one node's data directory"
     case .file(let error): "\(error)"
     case .bind(let address, let reason): "cannot listen on \(address): \(reason)"
     }
@@ -90,7 +96,7 @@ struct RunningNode: Sendable {
     let clock = HostClock(
       rawOffsetMilliseconds: settings[.testRawOffset],
       rawDriftPartsPerMillion: settings[.testRawDrift])
-    var recovered = try NodeRecovery(settings, logger: logger)
+    var recovered = try await recover(settings, loop: loop, clock: clock, logger: logger)
     let transport = PeerTransport(
       loop: loop, hello: PeerHello(cluster: settings.replica.cluster, node: settings.id),
       members: settings.addresses(of: recovered.members), bind: settings.peerBind,
@@ -148,6 +154,20 @@ struct RunningNode: Sendable {
 }
 
 extension RunningNode {
+  /// The node from its disk; where that is damaged, first the log is made whole.
+  private static func recover(
+    _ settings: NodeSettings, loop: any EventLoop, clock: HostClock, logger: Logger
+  ) async throws -> NodeRecovery<PosixFileSystem> {
+    do {
+      return try NodeRecovery(settings, logger: logger)
+    } catch {
+      guard case .log(let damage) = error, damage.canBeMended else { throw error }
+      logger.error("the log is damaged", metadata: ["error": "\(damage.sentence)"])
+    }
+    try await RepairService.run(settings, loop: loop, clock: clock, logger: logger)
+    return try NodeRecovery(settings, logger: logger)
+  }
+
   /// Epochs of a later run are greater than those of an earlier one, unless the system clock was
   /// set back by as long: they are counted up from the seconds since 2026.
   private static func firstEpoch(_ now: HostTime) -> UInt32 {

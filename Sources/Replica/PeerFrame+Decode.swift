@@ -51,6 +51,16 @@ extension PeerFrame {
       let index = LogIndex(try reader.integer(UInt64.self, in: bytes))
       let place = try reader.skip(Digest256.byteCount)
       return .digest(index: index, Digest256(at: place.lowerBound, in: bytes))
+    case .batchesRequest:
+      let start = reader.offset
+      let first = LogIndex(try reader.integer(UInt64.self, in: bytes))
+      let last = LogIndex(try reader.integer(UInt64.self, in: bytes))
+      guard first > .zero, first <= last, last.rawValue <= indexMax else {
+        throw DecodeError.invalidField("batchesRequest.range", offset: start)
+      }
+      return .batchesRequest(
+        BatchesRequest(first: first, last: last, mustBeCommitted: try decodeFlag(&reader, bytes)))
+    case .batches: return .batches(try decodeBatches(&reader, bytes, &opener))
     case .clockRequest:
       return .clockRequest(nonce: try reader.integer(UInt64.self, in: bytes))
     case .clockResponse:
@@ -92,7 +102,7 @@ extension PeerFrame {
         term: term, context: context,
         index: LogIndex(try reader.integer(UInt64.self, in: bytes)))
     case .hello, .append, .forward, .forwardRefused, .clockRequest, .clockResponse,
-      .operatorRequest, .operatorResponse, .digest:
+      .operatorRequest, .operatorResponse, .digest, .batchesRequest, .batches:
       preconditionFailure("not a consensus message: \(kind)")
     }
   }
@@ -129,19 +139,47 @@ extension PeerFrame {
     guard count <= entryCountMax, previous.index.rawValue <= indexMax else {
       throw PeerFrameError.entryCountInvalid(count)
     }
+    let batches = try decodeBatches(count, after: previous.index, &reader, bytes, &opener)
+    let request = AppendRequest(
+      term: term, previous: previous, commit: commit, entryTerms: batches.map(\.header.term))
+    return .append(request, batches: batches)
+  }
+
+  private static func decodeBatches(
+    _ count: Int, after previous: LogIndex, _ reader: inout ByteReader, _ bytes: borrowing RawSpan,
+    _ opener: inout BatchOpener
+  ) throws -> [Batch] {
     var batches: [Batch] = []
     batches.reserveCapacity(count)
     for offset in 0..<count {
       let length = Int(try reader.integer(UInt32.self, in: bytes))
       let batch = try opener.open(try reader.array(length, in: bytes))
-      guard batch.header.index.rawValue == previous.index.rawValue &+ UInt64(offset) &+ 1 else {
+      guard batch.header.index.rawValue == previous.rawValue &+ UInt64(offset) &+ 1 else {
         throw PeerFrameError.entryCountInvalid(count)
       }
       batches.append(batch)
     }
-    let request = AppendRequest(
-      term: term, previous: previous, commit: commit, entryTerms: batches.map(\.header.term))
-    return .append(request, batches: batches)
+    return batches
+  }
+
+  private static func decodeBatches(
+    _ reader: inout ByteReader, _ bytes: borrowing RawSpan, _ opener: inout BatchOpener
+  ) throws -> BatchesAnswer {
+    let start = reader.offset
+    let first = LogIndex(try reader.integer(UInt64.self, in: bytes))
+    let number = try reader.integer(UInt8.self, in: bytes)
+    let count = Int(try reader.integer(UInt32.self, in: bytes))
+    guard count <= entryCountMax, first > .zero, first.rawValue <= indexMax,
+      (count == 0) == (number != 0)
+    else { throw PeerFrameError.entryCountInvalid(count) }
+    guard count == 0 else {
+      let batches = try decodeBatches(count, after: first.previous, &reader, bytes, &opener)
+      return BatchesAnswer(first: first, batches: batches)
+    }
+    guard let problem = BatchesProblem(rawValue: number) else {
+      throw DecodeError.invalidField("batches.problem", offset: start)
+    }
+    return BatchesAnswer(first: first, problem: problem)
   }
 
   private static func decodeForward(

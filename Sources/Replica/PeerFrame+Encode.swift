@@ -37,6 +37,13 @@ extension PeerFrame {
         writer.integer(index.rawValue)
         digest.withBytes { writer.append(contentsOf: [UInt8]($0)) }
       }
+    case .batchesRequest(let request):
+      frame(.batchesRequest, into: &writer) { writer in
+        writer.integer(request.first.rawValue)
+        writer.integer(request.last.rawValue)
+        writer.integer(UInt8(request.mustBeCommitted ? 1 : 0))
+      }
+    case .batches(let answer): encode(answer, into: &writer)
     case .clockRequest(let nonce): frame(.clockRequest, into: &writer) { $0.integer(nonce) }
     case .clockResponse(let answer):
       frame(.clockResponse, into: &writer) { answer.encode(into: &$0) }
@@ -106,6 +113,19 @@ extension PeerFrame {
       writer.integer(request.commit.rawValue)
       writer.integer(UInt32(batches.count))
       for batch in batches {
+        writer.integer(UInt32(batch.bytes.count))
+        writer.append(contentsOf: batch.bytes)
+      }
+    }
+  }
+
+  private static func encode(_ answer: BatchesAnswer, into writer: inout ByteWriter) {
+    precondition(answer.batches.count <= entryCountMax)
+    frame(.batches, into: &writer) { writer in
+      writer.integer(answer.first.rawValue)
+      writer.integer(answer.problem?.rawValue ?? 0)
+      writer.integer(UInt32(answer.batches.count))
+      for batch in answer.batches {
         writer.integer(UInt32(batch.bytes.count))
         writer.append(contentsOf: batch.bytes)
       }

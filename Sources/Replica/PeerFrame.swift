@@ -46,6 +46,7 @@ package enum PeerFrame {
     case append, appendResponse, heartbeatRequest, heartbeatResponse, timeoutNow
     case forward, forwardRefused, clockRequest, clockResponse
     case readRequest, readResponse, operatorRequest, operatorResponse, digest
+    case batchesRequest, batches
   }
 
   /// Appends a hello frame, length included.

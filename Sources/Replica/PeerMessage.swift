@@ -20,6 +20,10 @@ package enum PeerMessage: Sendable {
   case operatorResponse(context: UInt64, OperatorResult)
   /// The sender's ledger after it applied the batch at `index`.
   case digest(index: LogIndex, Digest256)
+  /// A damaged node asks for batches.
+  case batchesRequest(BatchesRequest)
+  /// The answer to it.
+  case batches(BatchesAnswer)
   /// What time is it? (clock synchronization)
   case clockRequest(nonce: UInt64)
   /// The answer to it.

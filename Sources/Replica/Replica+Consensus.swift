@@ -20,7 +20,7 @@ extension Replica {
       switch effect {
       case .persistHardState(let hardState):
         recordedCommit = max(recordedCommit, state.last.index)
-        effects.append(.store(.hardState(hardState, commit: recordedCommit)))
+        storeHardState(hardState, into: &effects)
       case .truncate(let index): truncate(from: index, into: &effects)
       case .append(let range):
         let first = Int(range.first.rawValue - firstIndex.rawValue)
@@ -103,10 +103,20 @@ extension Replica {
   /// Now and then tells the hard state how far the log is committed, so that recovery knows what of
   /// it may have been acknowledged: that is never torn, and never cut.
   mutating func recordCommit(into effects: inout [ReplicaEffect]) {
-    guard tick.isMultiple(of: configuration.recordCommitTicks), state.last.index > recordedCommit
+    guard tick.isMultiple(of: configuration.recordCommitTicks),
+      state.last.index > recordedCommit || hasStoredSuspicion != (raft.distrusted != nil)
     else { return }
     recordedCommit = state.last.index
-    effects.append(.store(.hardState(raft.hardState, commit: recordedCommit)))
+    storeHardState(raft.hardState, into: &effects)
+  }
+
+  private mutating func storeHardState(
+    _ hardState: Raft.HardState, into effects: inout [ReplicaEffect]
+  ) {
+    hasStoredSuspicion = raft.distrusted != nil
+    effects.append(
+      .store(
+        .hardState(hardState, commit: recordedCommit, isTailSuspect: hasStoredSuspicion)))
   }
 
   private func send(

@@ -55,6 +55,8 @@ package struct Replica: ~Copyable {
   var appendedTick = 0
   /// Up to where the hard state on disk says that nothing may ever be cut.
   var recordedCommit = LogIndex.zero
+  /// Whether it says that the log may lack acknowledged batches at its end.
+  var hasStoredSuspicion: Bool
   /// Whether the node is about to stop.
   package internal(set) var isDraining = false
   /// Clock reports of this node that wait for a leader. They may be lost; payments may not.
@@ -62,14 +64,18 @@ package struct Replica: ~Copyable {
   var raftEffects: [RaftEffect] = []
 
   /// A replica from what was rebuilt from its segments, all of which is durable.
+  ///
+  /// `distrusted`: see ``Raft/RaftNode/init(configuration:hardState:log:commit:memberships:distrusted:random:)``.
   package init(
     configuration: ReplicaConfiguration, recovery: consuming ReplicaRecovery,
-    hardState: Raft.HardState, seed: UInt64
+    hardState: Raft.HardState, distrusted: Term? = nil, seed: UInt64
   ) {
+    hasStoredSuspicion = distrusted != nil
     self.configuration = configuration
     raft = RaftNode(
       configuration: configuration.raft, hardState: hardState, log: recovery.terms,
-      commit: recovery.applied.index, memberships: recovery.memberships, random: seed)
+      commit: recovery.applied.index, memberships: recovery.memberships,
+      distrusted: distrusted, random: seed)
     changes = recovery.changes
     hybrid = HybridClock(
       after: recovery.hybridLast, aheadNanosecondsMax: configuration.hybridAheadNanosecondsMax)
@@ -182,8 +188,8 @@ package struct Replica: ~Copyable {
     case .digest(let index, let digest):
       digests.hear(digest, at: index, from: peer)
       judgeDigests(into: &effects)
-    case .clockRequest, .clockResponse:
-      preconditionFailure("the runtime answers clock messages")
+    case .clockRequest, .clockResponse, .batchesRequest, .batches:
+      preconditionFailure("the runtime answers these messages")
     }
   }
 }

@@ -48,8 +48,9 @@ package enum ReplicaInput: Sendable {
 
 /// What a storage command changes. Commands are carried out in the order they were given.
 package enum StorageCommand: Sendable {
-  /// Write term and vote, and up to where the log is durable and committed for good.
-  case hardState(Raft.HardState, commit: LogIndex)
+  /// Write term and vote, up to where the log is durable and committed for good, and whether the
+  /// log may lack batches that this node acknowledged.
+  case hardState(Raft.HardState, commit: LogIndex, isTailSuspect: Bool)
   /// Remove the batch at this index and all after it.
   case truncate(from: LogIndex)
   /// Write batches at the end of the log.

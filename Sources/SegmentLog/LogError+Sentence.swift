@@ -1,6 +1,17 @@
 import Bytes
 
 extension LogError {
+  /// Whether batches of other nodes can make the log whole (``LogRepair``).
+  package var canBeMended: Bool {
+    switch self {
+    case .damaged, .missingSegment, .brokenSegmentChain, .lost: true
+    case .file, .wrongCluster, .otherHistory, .contradicted, .notCuttable, .stopped, .outOfOrder,
+      .brokenChain, .beforeStart, .sealed, .notSealable, .sealMismatch, .failed, .hardStateDamaged,
+      .hardStateMissing, .hardStateOfOtherCluster:
+      false
+    }
+  }
+
   /// What happened and what the operator can do about it.
   package var sentence: String {
     switch self {

@@ -30,13 +30,15 @@ private func stamp(_ nanoseconds: Int64) -> Stamp {
 
 /// A log of random payments as leaders of several terms would have made it: some batches are empty,
 /// every few start a segment, some change the members, each header vouches for the batch before.
-func sampleLog(_ count: Int, every: Int, seed: UInt64, payments: Int = 20) -> [Batch] {
+func sampleLog(
+  _ count: Int, every: Int, seed: UInt64, payments: Int = 20, terms: Bool = true
+) -> [Batch] {
   var generator = SeededGenerator(seed: seed)
   var builder = BatchBuilder()
   var batches: [Batch] = []
   var term: UInt64 = 1
   for index in 1...UInt64(count) {
-    if Int.random(in: 0..<7, using: &generator) == 0 { term += 1 }
+    if terms, Int.random(in: 0..<7, using: &generator) == 0 { term += 1 }
     let time = Int64(index) * 1_000
     var records = ByteWriter()
     let changesMembers = Int.random(in: 0..<8, using: &generator) == 0

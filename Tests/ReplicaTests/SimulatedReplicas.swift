@@ -219,7 +219,7 @@ final class SimulatedReplicas {
         disks[id]!.written.removeLast(
           disks[id]!.written.count - Int(index.rawValue - 1))
         if let entry = persisted, entry.index >= index { persisted = nil }
-      case .command(.hardState(let state, let commit)):
+      case .command(.hardState(let state, let commit, _)):
         precondition(commit >= disks[id]!.committed, "what is committed stays so")
         disks[id]!.hardState = state
         disks[id]!.committed = commit

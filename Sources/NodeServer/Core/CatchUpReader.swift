@@ -64,6 +64,33 @@ final class CatchUpReader<FileSystem: LogFileSystem>: @unchecked Sendable {
     }
   }
 
+  /// Reads batches for a damaged node, as many as one frame may carry, and sends them. On the loop.
+  func readAndSend(_ range: LogIndexRange, to peer: NodeID) {
+    pool.submit { [self] state in
+      guard case .active = state else { return }
+      let answer = read(range)
+      loop.execute {
+        self.transport.send(.batches(answer), to: peer)
+        self.transport.flush()
+      }
+    }
+  }
+
+  /// On the pool.
+  private func read(_ range: LogIndexRange) -> BatchesAnswer {
+    do throws(LogError) {
+      let batches = try reader.batches(from: range.first, byteLimit: AppendParts.byteCountMax)
+        .prefix { $0.index <= range.last }
+      guard !batches.isEmpty else { return BatchesAnswer(first: range.first, problem: .lost) }
+      return BatchesAnswer(
+        first: range.first, batches: Array(batches.prefix(PeerFrame.entryCountMax)))
+    } catch {
+      logger.error(
+        "cannot read the log for a damaged peer", metadata: ["error": "\(error.sentence)"])
+      return BatchesAnswer(first: range.first, problem: .lost)
+    }
+  }
+
   /// On the pool.
   private func read(_ request: AppendRequest, for peer: NodeID) {
     var pieces = RequestedBatches(request, reader: reader)

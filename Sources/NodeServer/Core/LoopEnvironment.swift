@@ -72,6 +72,10 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
     catchUp.readAndSend(request, to: peer)
   }
 
+  func readAndSend(_ range: LogIndexRange, to peer: NodeID) {
+    catchUp.readAndSend(range, to: peer)
+  }
+
   func settle(_ settlements: [PaymentSettlement]) {
     for settlement in settlements {
       waiters.removeValue(forKey: settlement.token)?.resume(returning: settlement.result)
