@@ -57,11 +57,13 @@ struct RecoveryStart<FileSystem: LogFileSystem> {
     var store = try SegmentStore.open(
       files, directory: logDirectory, clusterID: configuration.cluster, recovery: options,
       visiting: { try recovery.restore($0) })
-    if let point, let segment = store.unsealedSegments.first?.id,
-      segment.firstIndex < point.segmentFirst
+    for segment in store.unsealedSegments where segment.id.firstIndex < point?.segmentFirst ?? .zero
     {
-      // Its digests are in no snapshot: only a replay can give its footer back.
-      throw .notSealable(segment)
+      // Its digests are in no snapshot: its neighbours' footers tell them, or only a replay can.
+      guard let before = segment.ledgerBefore, let after = segment.ledgerAfter else {
+        throw .notSealable(segment.id)
+      }
+      try store.seal(segment: segment.id.firstIndex, ledgerBefore: before, ledgerAfter: after)
     }
     // Those that are sealed already are compared: the ledger must have come to what its footer says.
     for seal in recovery.seals {
