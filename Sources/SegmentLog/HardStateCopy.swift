@@ -12,8 +12,6 @@ struct HardStateCopy {
   private static let magic: UInt32 = 0x5348_5053  // "SPHS"
   private static let version: UInt16 = 2
   private static let flagTailSuspect: UInt16 = 1
-  /// `EIO`: the disk cannot give these bytes back.
-  private static let errnoUnreadable: Int32 = 5
 
   let counter: UInt64
   let clusterID: ClusterID
@@ -44,7 +42,7 @@ struct HardStateCopy {
           let bytes = try file.read(at: offset(slot: slot, copy: copy), count: byteCount)
           if let found = HardStateCopy(bytes), found.slot == slot { copies.append(found) }
         } catch {
-          guard error.errno == errnoUnreadable else { throw error }
+          guard error.isUnreadable else { throw error }
           failure = error
         }
       }

@@ -46,6 +46,9 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     self.errno = errno
   }
 
+  /// Whether the disk cannot give bytes back that it has (`EIO`): damage, like wrong bytes.
+  var isUnreadable: Bool { operation == .read && errno == 5 }
+
   /// Operation, path and number.
   package var description: String { "\(operation.rawValue) \(path): errno \(errno)" }
 }

@@ -226,8 +226,7 @@ extension LogRepair {
 extension LogFileSystem {
   /// Removes what a repair that did not come to its end has left.
   func removeUnfinished(_ directory: String) throws(FileError) {
-    let suffix = ".lz4.mend"
-    for name in try list(directory) where name.hasSuffix(suffix) {
+    for name in try list(directory) where SegmentID.isUnfinished(fileName: name) {
       try remove(directory + "/" + name)
     }
   }

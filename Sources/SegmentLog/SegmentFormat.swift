@@ -69,6 +69,16 @@ package struct SegmentID: Hashable, Comparable, Sendable, CustomStringConvertibl
       + Self.suffix
   }
 
+  /// The name of the file while it is written anew beside a damaged one.
+  var unfinishedFileName: String { fileName + Self.unfinishedSuffix }
+
+  private static let unfinishedSuffix = ".mend"
+
+  /// Whether a file was being written anew.
+  static func isUnfinished(fileName: String) -> Bool {
+    fileName.hasSuffix(suffix + unfinishedSuffix)
+  }
+
   /// The file name.
   package var description: String { fileName }
 

@@ -4,8 +4,6 @@ import Bytes
 ///
 /// Read, not mapped: a bad sector of a mapped file ends the process.
 struct SurvivingBytes {
-  /// `EIO`: the disk cannot give these bytes back.
-  private static let errnoUnreadable: Int32 = 5
   private static let stepByteCount = 4 << 20
   private static let sectorByteCount = 4096
 
@@ -42,7 +40,7 @@ struct SurvivingBytes {
       piece[count...].initializeMemory(as: UInt8.self, repeating: 0)
       return true
     } catch {
-      guard error.operation == .read, error.errno == errnoUnreadable else { throw error }
+      guard error.isUnreadable else { throw error }
       piece.initializeMemory(as: UInt8.self, repeating: 0)
       return false
     }

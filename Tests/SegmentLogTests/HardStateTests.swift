@@ -73,6 +73,18 @@ import Testing
     #expect(found == state(3) && hadTornSlot)
   }
 
+  @Test func `a disk that cannot read the newest state is not taken for a torn write`() throws {
+    let system = try written(1...4)
+    system.spoil(path, 8_200..<8_300)
+    #expect(try opened(system) == state(4))
+    let other = try written(1...4)
+    other.spoil(path, 8_200..<12_300)
+    guard case .file = logError({ _ = try opened(other) }) else {
+      Issue.record("the state before was taken")
+      return
+    }
+  }
+
   @Test func `a state read is durable before it is used`() throws {
     // Written, but not synced when the process ended: the next one sees it.
     let system = try written(1...4)

@@ -142,4 +142,33 @@ private struct StoreState: Equatable {
       #expect(system.bytes(system.path(5)) == bytes, "byte \(position)")
     }
   }
+
+  @Test func `a log that ends before its snapshot is mended up to it`() throws {
+    let system = try MemoryFileSystem.log(Self.batches, sealing: true)
+    try system.remove(system.path(21))
+    try system.remove(system.path(13))
+    let options = RecoveryOptions(trustedThrough: point(22))
+    #expect(logError { _ = try system.recover(options) }?.mayBeMended == true)
+    var repair = try MemoryRepair.inspect(
+      system, directory: directory, clusterID: cluster, recovery: options)
+    let isTailSuspect = repair.isTailSuspect
+    #expect(isTailSuspect)
+    try repair.mend(Self.batches)
+    let isWhole = repair.isWhole
+    #expect(isWhole)
+    #expect(try opened(system, from: 22).0.last == LogIndex(22))
+    #expect(try opened(system, from: nil).visited.count == 22)
+  }
+
+  @Test func `an end of a sealed file that cannot be read is damage`() throws {
+    let system = try MemoryFileSystem.log(Self.batches, sealing: true)
+    let size = try #require(system.bytes(system.path(5))).count
+    system.spoil(system.path(5), size - 100..<size)
+    guard case .damaged(let segment, _, _, _, _) = logError({ _ = try opened(system, from: 22) })
+    else {
+      Issue.record("zeros in one piece of the file are its last batch, too")
+      return
+    }
+    #expect(segment == SegmentID(LogIndex(5)))
+  }
 }
