@@ -69,7 +69,9 @@ package struct SnapshotBuilder<FileSystem: LogFileSystem>: Sendable {
     }
     guard recovery.applied.index == order.through, recovery.ledgerDigest == order.ledgerDigest
     else { throw .diverged(at: order.through) }
-    return SnapshotReport(written: try directory.write(recovery), notes: notes)
+    // The snapshot there has just been read, and is what would be written.
+    let isThere = recovery.began?.index == order.through
+    return SnapshotReport(written: isThere ? nil : try directory.write(recovery), notes: notes)
   }
 
   private func begin(

@@ -57,8 +57,8 @@ package struct SnapshotDirectory<FileSystem: LogFileSystem>: Sendable {
     return try SnapshotReader(file, clusterID: clusterID, id: id).read()
   }
 
-  /// Writes what a recovery has come to, under a name of its own only when it is durable, and
-  /// removes all but the newest. Nil where the log is empty, or that snapshot is there.
+  /// Writes what a recovery has come to, under its name only when it is durable and in place of
+  /// one that has the name, and removes all but the newest. Nil where the log is empty.
   ///
   /// Precondition: everything restored has been applied. After an error the file is removed: what
   /// failed to sync is never tried again.
@@ -67,7 +67,6 @@ package struct SnapshotDirectory<FileSystem: LogFileSystem>: Sendable {
   ) throws(SnapshotProblem) -> WrittenSnapshot? {
     guard let point = recovery.point else { return nil }
     let id = SnapshotID(point.applied.index)
-    guard !ids().contains(id) else { return nil }
     let name = path + "/" + id.fileName
     let partial = name + SnapshotID.partialSuffix
     try removeLeftovers()

@@ -55,6 +55,17 @@ import Testing
     #expect(report.written?.id == SnapshotID(LogIndex(25)))
   }
 
+  @Test func `a damaged snapshot of the very place is written again`() throws {
+    let node = try SampleNode(sampleLog(20, every: 6, seed: 37))
+    try node.snapshot(12)
+    let path = node.path(SnapshotID(LogIndex(12)))
+    let whole = readBytes(path)
+    writeBytes(whole.dropLast(), to: path)
+    let report = try node.builder().build(order(node.batches, 12), seed: 5)
+    #expect(report.notes.count == 1 && report.written?.id == SnapshotID(LogIndex(12)))
+    #expect(readBytes(path) == whole)
+  }
+
   @Test func `an error at any file operation leaves the older snapshot and no wrong one`() throws {
     let node = try SampleNode(sampleLog(30, every: 6, seed: 35))
     try node.snapshot(10)

@@ -34,7 +34,9 @@ import Testing
     let node = try SampleNode(sampleLog(60, every: 5, seed: 12))
     var plain = try node.recover()
     #expect(plain.snapshot == nil && plain.report.trustedCount == 0)
-    let digest = plain.takeReplica().state.ledger.digest
+    let replayed = plain.takeReplica()
+    let digest = replayed.state.ledger.digest
+    #expect(replayed.raft.memberships.current.index > .zero)
     for count in [20, 33, 47] { try node.snapshot(count) }
     #expect(node.snapshots.ids().map(\.applied.rawValue) == [47, 33])
     var quick = try node.recover()
@@ -43,6 +45,7 @@ import Testing
     #expect(quick.applied == plain.applied)
     let replica = quick.takeReplica()
     #expect(replica.state.ledger.digest == digest)
+    #expect(replica.raft.memberships.current == replayed.raft.memberships.current)
     #expect(replica.raft.last == EntryID(index: LogIndex(60), term: node.batches[59].term))
   }
 

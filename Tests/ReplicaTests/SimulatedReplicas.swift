@@ -90,13 +90,36 @@ final class SimulatedReplicas {
   }
 
   func start(_ id: NodeID) {
+    let disk = disks[id]!
+    let committed = Int(disk.committed.rawValue)
     var recovery = ReplicaRecovery(
-      configuration: configuration(id), knownCommitted: disks[id]!.committed, ledger: LedgerState())
-    for batch in disks[id]!.written { try! recovery.restore(batch) }
+      configuration: configuration(id), knownCommitted: disk.committed, ledger: LedgerState())
+    for batch in disk.written.prefix(committed) { try! recovery.restore(batch) }
+    // Half of the restarts go on from a snapshot, through its bytes.
+    if committed > 0, Bool.random(using: &generator) {
+      recovery = throughSnapshot(recovery, configuration(id))
+    }
+    for batch in disk.written.dropFirst(committed) { try! recovery.restore(batch) }
     boxes[id] = Box(
       Replica(
         configuration: configuration(id), recovery: recovery, hardState: disks[id]!.hardState,
         seed: generator.next()))
+  }
+
+  private func throughSnapshot(
+    _ recovery: consuming ReplicaRecovery, _ configuration: ReplicaConfiguration
+  ) -> ReplicaRecovery {
+    var writer = ByteWriter()
+    recovery.point!.encode(into: &writer)
+    var pieces: [[UInt8]] = []
+    recovery.writeLedger { piece in pieces.append(piece.withUnsafeBytes { [UInt8]($0) }) }
+    var loader = LedgerLoader(byteCount: UInt64(pieces.reduce(0) { $0 + $1.count }))
+    for piece in pieces { try! loader.take(piece.span.bytes) }
+    let bytes = writer.bytes
+    let point = try! RecoveryPoint(bytes.span.bytes, opener: &opener)
+    return ReplicaRecovery(
+      configuration: configuration, knownCommitted: point.applied.index, point: point,
+      ledger: try! loader.finish())
   }
 
   /// Ends a node as SIGKILL and a power cut do: what was not durable may be gone.
