@@ -237,15 +237,20 @@ final class NetworkLab: Sendable {
     return names.compactMap { $0.split(separator: " ").first.map(String.init) }
   }
 
-  /// Removes the labs of processes that are no more.
+  /// Removes the labs of processes that are no more, one that had this process's id among them.
   private static func removeLeftBehind() throws {
     for name in try namespaces() where name.hasPrefix("syncpay-") {
       let parts = name.split(separator: "-")
-      guard parts.count == 3, let process = pid_t(parts[1]), process != getpid(),
-        kill(process, 0) != 0, errno == ESRCH
+      guard parts.count == 3, let process = pid_t(parts[1]),
+        process == getpid() || hasEnded(process)
       else { continue }
       remove(owner: "syncpay-\(process)", bridge: "sp\(process)n0")
     }
+  }
+
+  /// A process that has ended and that nobody has waited for yet has no command line.
+  private static func hasEnded(_ process: pid_t) -> Bool {
+    FileManager.default.contents(atPath: "/proc/\(process)/cmdline")?.isEmpty ?? true
   }
 
   private static func remove(owner: String, bridge: String) {

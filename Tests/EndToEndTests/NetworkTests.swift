@@ -72,7 +72,7 @@ extension EndToEnd {
         try #require(ContinuousClock.now - start >= .milliseconds(100))
         let termBefore = try #require(try cluster.waitForLeader().status()?["term"].integer)
         let record = try await load(
-          cluster, label: "wan", total: 300, clients: 12, attemptMilliseconds: 20_000)
+          cluster, label: "wan", total: 300, clients: 24, attemptMilliseconds: 20_000)
         try requireNothingLost(record, cluster, sealedAtLeast: 0)
         let termAfter = try #require(try cluster.waitForLeader().status()?["term"].integer)
         // A storm would count terms by the dozen.
