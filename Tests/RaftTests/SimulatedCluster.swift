@@ -262,7 +262,8 @@ struct SimulatedCluster {
       default: break
       }
     }
-    guard let change = try? raft.membershipChange(voters: voters, learners: learners) else { return }
+    guard let change = try? raft.membershipChange(voters: voters, learners: learners)
+    else { return }
     happenings.changes += 1
     if !voters.contains(raft.id) { happenings.removals += 1 }
     try propose(position, 1, change)
