@@ -101,7 +101,7 @@ package struct MembershipLog: Hashable, Sendable {
   /// Forgets those at `index` and after it. True if the one in use was among them.
   ///
   /// Precondition: `index` is after the oldest kept: that one is committed.
-  mutating func truncate(from index: LogIndex) -> Bool {
+  package mutating func truncate(from index: LogIndex) -> Bool {
     precondition(index > entries[0].index, "a committed configuration is never dropped")
     let count = entries.count
     while current.index >= index { entries.removeLast() }
@@ -109,7 +109,7 @@ package struct MembershipLog: Hashable, Sendable {
   }
 
   /// Keeps of those up to `commit` only the latest.
-  mutating func compact(committed commit: LogIndex) {
+  package mutating func compact(committed commit: LogIndex) {
     while entries.count > 1 && entries[1].index <= commit { entries.removeFirst() }
   }
 }
