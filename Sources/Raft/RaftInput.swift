@@ -3,6 +3,11 @@ package import Bytes
 /// What can happen to a node.
 package enum RaftInput: Hashable, Sendable {
   /// One unit of time has passed.
+  ///
+  /// HAZARD: with leases a node that skips ticks holds one for too long, and a node that makes up
+  /// for ticks after a message counts its word to the leader as kept too early. So there is one for
+  /// each unit that passed, after a pause too, and those due are stepped before what came after
+  /// them.
   case tick
   /// A message came. Requests are taken from anybody, for a configuration may not have come here
   /// yet (Raft §6); answers of nodes that are no members are ignored.

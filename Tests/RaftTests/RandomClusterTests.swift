@@ -1,16 +1,22 @@
 import Bytes
+import Foundation
 import Raft
 import Testing
 
 /// Clusters under loss, repetition, reordering, partitions, crashes that lose what was not durable,
 /// and slow disks: first safety (Raft figure 3), then, after all is healed, liveness.
+///
+/// SYNCPAY_RAFT_SEEDS in the environment runs as many seeds of each kind instead.
 @Suite struct RandomClusterTests {
+  private static let seedsAsked = ProcessInfo.processInfo.environment["SYNCPAY_RAFT_SEEDS"]
+    .flatMap { UInt64($0) }
+
   @Test(arguments: [(3, 0), (3, 3), (5, 1), (2, 2)])
   func `whatever happens, figure 3 holds, and after it the cluster works`(
     count: Int, spare: Int
   ) {
     var total = Happenings()
-    let seeds: UInt64 = count == 5 ? 70 : 120
+    let seeds = Self.seedsAsked ?? (count == 5 ? 70 : 120)
     for seed in 0..<seeds {
       do throws(Violation) {
         try run(count: count, spare: spare, seed: seed, &total)

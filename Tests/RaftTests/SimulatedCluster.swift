@@ -53,6 +53,18 @@ struct Packet {
   var payload: [SimulatedEntry]
 }
 
+extension RaftMessage {
+  /// Whether it makes its receiver follow, and so begins a lease.
+  fileprivate var isLeaders: Bool {
+    switch self {
+    case .appendRequest, .heartbeatRequest, .timeoutNow: true
+    case .preVoteRequest, .preVoteResponse, .voteRequest, .voteResponse, .appendResponse,
+      .heartbeatResponse, .readRequest, .readResponse:
+      false
+    }
+  }
+}
+
 /// How bad the weather is.
 struct Weather {
   /// Of 100 messages.
@@ -198,7 +210,12 @@ struct SimulatedCluster {
       nodes[position].ticksOverdue += 1
       return
     }
-    let count = 1 + nodes[position].ticksOverdue
+    nodes[position].ticksOverdue += 1
+    try catchUp(position)
+  }
+
+  private mutating func catchUp(_ position: Int) throws(Violation) {
+    let count = nodes[position].ticksOverdue
     nodes[position].ticksOverdue = 0
     for _ in 0..<count { try step(position, .tick) }
   }
@@ -297,6 +314,7 @@ struct SimulatedCluster {
       let to = Int(packet.to.rawValue) - 1
       let from = Int(packet.from.rawValue) - 1
       guard sides[to] == sides[from], nodes[to].raft != nil else { continue }
+      if packet.message.isLeaders { try catchUp(to) }
       try step(to, .receive(packet.message, from: packet.from), payload: packet.payload)
     }
   }
