@@ -98,7 +98,8 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
     case .clockResponse(let answer): take(answer, from: peer, at: time)
     case .batchesRequest(let request): help(request, from: peer)
     case .batches: break  // This node is whole, or it would not run.
-    case .raft, .append, .forward, .forwardRefused, .operatorRequest, .operatorResponse, .digest:
+    case .raft, .append, .forward, .forwardRefused, .operatorRequest, .operatorResponse, .digest,
+      .storeRefused:
       step(.receive(message, from: peer))
     }
   }
@@ -124,11 +125,14 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
     if let entry = report.persisted { step(.persisted(entry)) }
   }
 
-  /// A connection to the peer is up.
-  package mutating func peerConnected(_ peer: NodeID) {
+  /// Whether the peer may be talked to, with the number of its data directory (0: unknown).
+  package func admits(_ peer: NodeID, store: UInt64) -> Bool { replica.admits(peer, store: store) }
+
+  /// A connection to the peer is up. `store`: the number of its data directory, 0: unknown.
+  package mutating func peerConnected(_ peer: NodeID, store: UInt64 = 0) {
     peers.setConnected(peer, true)
     peers.heard(peer, at: environment.hostTime())
-    step(.peerConnected(peer))
+    step(.peerConnected(peer, store: store))
   }
 
   /// The connection to the peer broke.

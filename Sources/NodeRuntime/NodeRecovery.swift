@@ -14,6 +14,8 @@ package struct NodeRecovery<FileSystem: LogFileSystem>: ~Copyable {
   package let logDirectory: String
   /// The members with their addresses, by the log, or by the configuration until the log says.
   package let members: [ClusterMember]
+  /// The random number that this data directory was made with.
+  package let store: UInt64
   /// What opening the log found and cut.
   package let report: RecoveryReport
   /// The term and vote that the disk remembered.
@@ -44,7 +46,11 @@ package struct NodeRecovery<FileSystem: LogFileSystem>: ~Copyable {
     let logDirectory = directory + "/log"
     let isEmpty = try Self.isEmpty(files, logDirectory)
     var hardStateFile = try HardStateFile(
-      files, directory: directory, clusterID: configuration.cluster, logIsEmpty: isEmpty)
+      files, directory: directory, clusterID: configuration.cluster, logIsEmpty: isEmpty,
+      newStore: Self.newStore(seed: seed))
+    var configuration = configuration
+    configuration.store = hardStateFile.state.store
+    store = configuration.store
     var remembered = hardStateFile.state
     let start = RecoveryStart(
       files: files, logDirectory: logDirectory, configuration: configuration,
@@ -58,6 +64,10 @@ package struct NodeRecovery<FileSystem: LogFileSystem>: ~Copyable {
       remembered.term = max(remembered.term.next, opened.store.lastTerm)
       remembered.vote = nil
       try hardStateFile.write(remembered)
+    }
+    guard remembered.term >= opened.store.lastTerm else {
+      // A term is durable before its entries: the hard state is not this log's.
+      throw .hardStateDamaged(path: directory + "/" + HardStateFile<FileSystem>.fileName)
     }
     self.logDirectory = logDirectory
     positions = opened.store.positions
@@ -74,6 +84,11 @@ package struct NodeRecovery<FileSystem: LogFileSystem>: ~Copyable {
       distrusted: distrusted, seed: seed)
     members = replica.members
     self.replica = consume replica
+  }
+
+  private static func newStore(seed: UInt64) -> UInt64 {
+    var generator = SeededGenerator(seed: seed)
+    return UInt64.random(in: 1 ... .max, using: &generator)
   }
 
   private static func isEmpty(

@@ -144,7 +144,7 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
       try take(answer, from: peer)
       return []
     case .raft, .append, .forward, .forwardRefused, .clockRequest, .clockResponse,
-      .operatorRequest, .operatorResponse, .digest:
+      .operatorRequest, .operatorResponse, .digest, .storeRefused:
       return []
     }
   }

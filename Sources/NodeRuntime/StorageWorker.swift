@@ -64,7 +64,7 @@ package struct StorageWorker<FileSystem: LogFileSystem>: ~Copyable {
         try hardState.write(
           SegmentLog.HardState(
             term: state.term, vote: state.vote, knownDurable: commit,
-            isTailSuspect: isTailSuspect))
+            isTailSuspect: isTailSuspect, store: hardState.state.store))
       case .command(.seal(let seal)):
         try store.seal(
           segment: seal.segment, ledgerBefore: seal.ledgerBefore, ledgerAfter: seal.ledgerAfter)

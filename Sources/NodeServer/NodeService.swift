@@ -98,7 +98,8 @@ struct RunningNode: Sendable {
       rawDriftPartsPerMillion: settings[.testRawDrift])
     var recovered = try await recover(settings, loop: loop, clock: clock, logger: logger)
     let transport = PeerTransport(
-      loop: loop, hello: PeerHello(cluster: settings.replica.cluster, node: settings.id),
+      loop: loop, hello: PeerHello(
+        cluster: settings.replica.cluster, node: settings.id, store: recovered.store),
       members: settings.addresses(of: recovered.members), bind: settings.peerBind,
       silenceNanosecondsMax: settings.silenceNanosecondsMax, clock: clock, logger: logger)
     let timeServers = TimeServerClient(
@@ -161,7 +162,7 @@ extension RunningNode {
     do {
       return try NodeRecovery(settings, logger: logger)
     } catch {
-      guard case .log(let damage) = error, damage.canBeMended else { throw error }
+      guard case .log(let damage) = error, damage.mayBeMended else { throw error }
       logger.error("the log is damaged", metadata: ["error": "\(damage.sentence)"])
     }
     try await RepairService.run(settings, loop: loop, clock: clock, logger: logger)

@@ -60,6 +60,7 @@ extension PeerFrame {
       }
       return .batchesRequest(
         BatchesRequest(first: first, last: last, mustBeCommitted: try decodeFlag(&reader, bytes)))
+    case .storeRefused: return .storeRefused
     case .batches: return .batches(try decodeBatches(&reader, bytes, &opener))
     case .clockRequest:
       return .clockRequest(nonce: try reader.integer(UInt64.self, in: bytes))
@@ -102,7 +103,8 @@ extension PeerFrame {
         term: term, context: context,
         index: LogIndex(try reader.integer(UInt64.self, in: bytes)))
     case .hello, .append, .forward, .forwardRefused, .clockRequest, .clockResponse,
-      .operatorRequest, .operatorResponse, .digest, .batchesRequest, .batches:
+      .operatorRequest, .operatorResponse, .digest, .batchesRequest, .batches,
+      .storeRefused:
       preconditionFailure("not a consensus message: \(kind)")
     }
   }

@@ -43,6 +43,7 @@ extension PeerFrame {
         writer.integer(request.last.rawValue)
         writer.integer(UInt8(request.mustBeCommitted ? 1 : 0))
       }
+    case .storeRefused: frame(.storeRefused, into: &writer) { _ in }
     case .batches(let answer): encode(answer, into: &writer)
     case .clockRequest(let nonce): frame(.clockRequest, into: &writer) { $0.integer(nonce) }
     case .clockResponse(let answer):

@@ -36,7 +36,7 @@ package enum PeerFrame {
   /// Highest index that a frame may name: the arithmetic on indices never overflows.
   static let indexMax: UInt64 = 1 << 62
   /// Length of a hello after its length field: until then a peer may send nothing longer.
-  package static let helloByteCount = 1 + 4 + 2 + 2 + ClusterID.byteCount
+  package static let helloByteCount = 1 + 4 + 2 + 2 + ClusterID.byteCount + 8
 
   static let helloMagic: UInt32 = 0x5950_5953  // "SYPY" in memory
 
@@ -46,7 +46,7 @@ package enum PeerFrame {
     case append, appendResponse, heartbeatRequest, heartbeatResponse, timeoutNow
     case forward, forwardRefused, clockRequest, clockResponse
     case readRequest, readResponse, operatorRequest, operatorResponse, digest
-    case batchesRequest, batches
+    case batchesRequest, batches, storeRefused
   }
 
   /// Appends a hello frame, length included.
@@ -56,6 +56,7 @@ package enum PeerFrame {
       writer.integer(PeerHello.protocolVersion)
       writer.integer(hello.node.rawValue)
       writer.append(contentsOf: hello.cluster.bytes)
+      writer.integer(hello.store)
     }
   }
 
@@ -74,10 +75,11 @@ package enum PeerFrame {
       }
       let node = NodeID(try reader.integer(UInt16.self, in: bytes))
       let cluster = try reader.array(ClusterID.byteCount, in: bytes)
+      let store = try reader.integer(UInt64.self, in: bytes)
       guard reader.isAtEnd, let id = ClusterID(bytes: cluster) else {
         throw PeerFrameError.notAHello
       }
-      return PeerHello(cluster: id, node: node)
+      return PeerHello(cluster: id, node: node, store: store)
     } catch let error as PeerFrameError {
       throw error
     } catch {

@@ -20,6 +20,8 @@ package enum PeerMessage: Sendable {
   case operatorResponse(context: UInt64, OperatorResult)
   /// The sender's ledger after it applied the batch at `index`.
   case digest(index: LogIndex, Digest256)
+  /// "Under your number I know another data directory": the connection ends.
+  case storeRefused
   /// A damaged node asks for batches.
   case batchesRequest(BatchesRequest)
   /// The answer to it.
@@ -75,15 +77,18 @@ package struct ForwardRefusal: Hashable, Sendable {
 /// The first frame each side sends: who it is, of which cluster, in which version of the protocol.
 package struct PeerHello: Hashable, Sendable {
   /// The version of the frames that follow; sides of different versions do not talk.
-  package static let protocolVersion: UInt16 = 1
+  package static let protocolVersion: UInt16 = 2
 
   /// The cluster, as in the segments' file header.
   package var cluster: ClusterID
   /// The sender.
   package var node: NodeID
+  /// The random number that its data directory was made with, 0: unknown.
+  package var store: UInt64
 
   /// A hello from its parts.
-  package init(cluster: ClusterID, node: NodeID) {
+  package init(cluster: ClusterID, node: NodeID, store: UInt64 = 0) {
+    self.store = store
     self.cluster = cluster
     self.node = node
   }

@@ -133,6 +133,9 @@ extension Replica {
     for id in everybody where !listed.contains(where: { $0.id == id }) {
       listed.append(ClusterMember(id: id))
     }
+    for place in listed.indices where listed[place].store == 0 {
+      listed[place].store = stores[listed[place].id] ?? 0
+    }
     let change = MembershipChange(
       stamp: stamp, voters: membership.voters, outgoing: membership.outgoing,
       learners: membership.learners, members: listed.sorted { $0.id < $1.id })
@@ -144,7 +147,8 @@ extension Replica {
   /// written its members down yet, does that.
   mutating func continueChanges(reading: ClockReading, into effects: inout [ReplicaEffect]) {
     guard raft.role == .leader, !raft.isTransferring, isRouteKnown else { return }
-    let isUnwritten = raft.memberships.current.index == .zero && changes.last == nil
+    let isSettled = raft.memberships.current.index <= state.last.index
+    let isUnwritten = changes.last == nil || (isSettled && hasUnwrittenStores)
     guard let membership = raft.membershipDue ?? (isUnwritten ? raft.membership : nil) else {
       return
     }
@@ -153,6 +157,18 @@ extension Replica {
       hybrid: hybrid.tickRegardless(correctedNanoseconds: reading.correctedNanoseconds), node: id)
     guard let change = try? change(to: membership, changes.current, stamp) else { return }
     _ = propose(.membership(change), stamp, reading: reading, into: &effects)
+  }
+
+  /// Whether the log does not say yet by which data directory a member is known.
+  private var hasUnwrittenStores: Bool {
+    changes.current.contains { $0.store == 0 && stores[$0.id] != nil }
+  }
+
+  /// Whether a peer may be talked to: not if the log knows its number by another data directory.
+  /// Whoever lost its directory has forgotten its votes, and comes back under a new number.
+  package func admits(_ peer: NodeID, store: UInt64) -> Bool {
+    let known = changes.current.first { $0.id == peer }?.store ?? 0
+    return known == 0 || store == 0 || known == store
   }
 
   /// Writes one event of an operator as a batch of its own, and returns its entry.

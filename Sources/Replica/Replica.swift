@@ -28,6 +28,8 @@ package struct Replica: ~Copyable {
   var desk = OperatorDesk()
   /// Who takes part, with addresses.
   var changes: MemberChanges
+  /// The numbers of the data directories of the peers that were heard.
+  var stores: [NodeID: UInt64] = [:]
   /// Compares this node's ledger with the others'.
   var digests = DigestWatch()
   /// Batches in memory.
@@ -86,6 +88,7 @@ package struct Replica: ~Copyable {
     compressionLevel = configuration.compressionLevel
     builder = BatchBuilder(compressionLevel: compressionLevel)
     state = recovery.takeState()
+    if configuration.store != 0 { stores[configuration.raft.id] = configuration.store }
     leaderlessSince = 0
   }
 
@@ -127,7 +130,9 @@ package struct Replica: ~Copyable {
     case .receive(let message, let peer):
       receive(message, from: peer, reading: reading, into: &effects)
     case .persisted(let entry): raft.step(.persisted(entry), into: &raftEffects)
-    case .peerConnected(let peer): if peer == raft.leader { ingress.resendAll() }
+    case .peerConnected(let peer, let store):
+      if store != 0 { stores[peer] = store }
+      if peer == raft.leader { ingress.resendAll() }
     case .peerLost(let peer): raft.step(.unreachable(peer), into: &raftEffects)
     case .drain: drain()
     }
@@ -188,6 +193,7 @@ package struct Replica: ~Copyable {
     case .digest(let index, let digest):
       digests.hear(digest, at: index, from: peer)
       judgeDigests(into: &effects)
+    case .storeRefused: effects.append(.note(.storeRefused(by: peer)))
     case .clockRequest, .clockResponse, .batchesRequest, .batches:
       preconditionFailure("the runtime answers these messages")
     }

@@ -10,6 +10,8 @@ package struct ReplicaConfiguration: Sendable {
   package var raft: RaftConfiguration
   /// The initial members with their addresses; empty on a node that is to be added to a cluster.
   package var members: [ClusterMember]
+  /// The random number that this node's data directory was made with, 0: none.
+  package var store: UInt64
   /// Most events in one batch.
   package var batchEventsMax: Int
   /// Most bytes of records in one batch. Invariant: at most the segment format's limit.
@@ -51,6 +53,7 @@ package struct ReplicaConfiguration: Sendable {
   package init(cluster: ClusterID, raft: RaftConfiguration) {
     self.cluster = cluster
     self.raft = raft
+    store = 0
     members = raft.initial.members.map { ClusterMember(id: $0) }
     batchEventsMax = 8192
     batchByteCountMax = 1 << 20

@@ -38,8 +38,8 @@ package enum ReplicaInput: Sendable {
   case receive(PeerMessage, from: NodeID)
   /// Every storage command up to the one that ended with this entry is durable.
   case persisted(EntryID)
-  /// A connection to the peer is up, again.
-  case peerConnected(NodeID)
+  /// A connection to the peer is up, again. `store`: the number of its data directory, 0: unknown.
+  case peerConnected(NodeID, store: UInt64)
   /// The connection to the peer broke: what was sent may be lost.
   case peerLost(NodeID)
   /// Hand leadership to somebody and take no more payments: the node is about to stop.
@@ -137,6 +137,8 @@ package enum ReplicaNote: Hashable, Sendable {
   case membersChanged(Membership, at: LogIndex)
   /// This node is no member any more.
   case removed
+  /// The peer knows another data directory under this node's number, and does not talk to this one.
+  case storeRefused(by: NodeID)
   /// A peer's ledger is not this node's at that index.
   case ledgerDiffers(NodeID, at: LogIndex)
   /// A segment's last batch was applied.

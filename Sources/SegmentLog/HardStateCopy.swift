@@ -65,6 +65,8 @@ struct HardStateCopy {
     writer.integer(state.term.rawValue)
     writer.integer(state.knownDurable.rawValue)
     writer.integer(state.isTailSuspect ? Self.flagTailSuspect : 0)
+    writer.append(contentsOf: repeatElement(0, count: 6))
+    writer.integer(state.store)
     writer.append(contentsOf: repeatElement(0, count: Self.checkOffset - writer.count))
     writer.digest(Digest256Hasher.digest(writer.bytes.span.bytes))
     assert(writer.count == Self.byteCount)
@@ -89,6 +91,7 @@ extension HardStateCopy {
     state = HardState(
       term: Term(span.littleEndian(at: 32)), vote: vote == 0 ? nil : NodeID(vote),
       knownDurable: LogIndex(span.littleEndian(at: 40)),
-      isTailSuspect: span.littleEndian(at: 48, as: UInt16.self) & Self.flagTailSuspect != 0)
+      isTailSuspect: span.littleEndian(at: 48, as: UInt16.self) & Self.flagTailSuspect != 0,
+      store: span.littleEndian(at: 56))
   }
 }

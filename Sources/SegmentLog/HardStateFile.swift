@@ -13,12 +13,15 @@ package struct HardState: Hashable, Sendable {
   /// (``LogRepair/isTailSuspect``). Written before the log is mended, and kept over restarts until
   /// consensus has brought the log beyond all that it can have acknowledged.
   package var isTailSuspect: Bool
+  /// The random number that the data directory was made with; 0 only where nobody gave one.
+  package var store: UInt64
 
   /// A state from its parts; by default, that of a node that has seen nothing.
   package init(
     term: Term = .zero, vote: NodeID? = nil, knownDurable: LogIndex = .zero,
-    isTailSuspect: Bool = false
+    isTailSuspect: Bool = false, store: UInt64 = 0
   ) {
+    self.store = store
     self.term = term
     self.vote = vote
     self.knownDurable = knownDurable
@@ -55,9 +58,11 @@ package struct HardStateFile<FS: LogFileSystem>: ~Copyable {
   /// slot, so that it is durable and in four copies before it is used, whatever became of the last
   /// write.
   ///
-  /// Errors: the state is missing or unreadable although the log is not empty; another cluster's.
+  /// A new directory is made with the number `newStore`. Errors: the state is missing or unreadable
+  /// although the log is not empty; another cluster's.
   package init(
-    _ fileSystem: FS, directory: String, clusterID: ClusterID, logIsEmpty: Bool
+    _ fileSystem: FS, directory: String, clusterID: ClusterID, logIsEmpty: Bool,
+    newStore: UInt64 = 0
   ) throws(LogError) {
     try files { () throws(FileError) in try fileSystem.createDirectory(directory) }
     let path = directory + "/" + Self.fileName
@@ -76,7 +81,7 @@ package struct HardStateFile<FS: LogFileSystem>: ~Copyable {
     guard newest != nil || logIsEmpty else { throw .hardStateDamaged(path: path) }
     let again = HardStateCopy(
       counter: (newest?.counter ?? 0) + 1, clusterID: clusterID,
-      state: newest?.state ?? HardState())
+      state: newest?.state ?? HardState(store: newStore))
     try files { () throws(FileError) in
       try again.write(to: file)
       if !isThere { try fileSystem.syncDirectory(directory) }

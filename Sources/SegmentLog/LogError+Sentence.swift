@@ -1,25 +1,14 @@
 import Bytes
 
 extension LogError {
-  /// Whether batches of other nodes can make the log whole (``LogRepair``).
-  package var canBeMended: Bool {
-    switch self {
-    case .damaged, .missingSegment, .brokenSegmentChain, .lost: true
-    case .file, .wrongCluster, .otherHistory, .contradicted, .notCuttable, .stopped, .outOfOrder,
-      .brokenChain, .beforeStart, .sealed, .notSealable, .sealMismatch, .failed, .hardStateDamaged,
-      .hardStateMissing, .hardStateOfOtherCluster:
-      false
-    }
-  }
-
   /// What happened and what the operator can do about it.
   package var sentence: String {
     switch self {
     case .file(let error): "\(error)"
     case .damaged(let segment, let offset, let index, let reason, _):
       "segment \(segment) is damaged at byte \(offset), batch \(index.rawValue) (\(reason)); these bytes"
-        + " may have been acknowledged, so nothing was cut. Move this data directory away and start"
-        + " the node with an empty one while the others have a majority; syncpay-audit verify says more"
+        + " may have been acknowledged, so nothing was cut. A node that starts fetches them from the"
+        + " other nodes; syncpay-audit verify says more"
     case .wrongCluster(let segment):
       "segment \(segment) belongs to another cluster; check cluster.name and node.data_directory"
     case .missingSegment(let expected, let found):

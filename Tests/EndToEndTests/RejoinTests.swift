@@ -76,21 +76,25 @@ extension EndToEnd {
       }
     }
 
-    @Test func `a flipped byte in a sealed segment is named and never served`() async throws {
+    @Test func `flipped bytes are named by the audit, and mended from the other nodes`() async throws {
+      let seed = UInt64.random(in: 0 ... .max)
+      var generator = Chance(state: seed)
       try await withCluster { cluster in
         let leader = try cluster.waitForLeader()
         let record = try await load(cluster, label: "flip", total: 800, clients: 40)
         let hurt = try follower(of: leader, in: cluster)
         hurt.kill()
-        let segment = try #require(try hurt.sealedSegments().first)
-        let path = hurt.data + "/log/" + segment
-        var bytes = hurt.segmentBytes(segment)
-        let offset = bytes.count / 2
-        bytes[offset] ^= 0x10
-        try Data(bytes).write(to: URL(fileURLWithPath: path))
-        try hurt.start()
-        try #require(try hurt.wait() == 1)
-        try #require(hurt.logText.contains(segment), "\(hurt.logText)")
+        let sealed = try hurt.sealedSegments()
+        let segment = try #require(sealed.first)
+        let before = sealed.map { hurt.segmentBytes($0) }
+        for (name, whole) in zip(sealed, before) {
+          var bytes = whole
+          let offset =
+            name == segment
+            ? bytes.count / 2 : Int.random(in: 0..<bytes.count, using: &generator)
+          bytes[offset] ^= 0x10
+          try Data(bytes).write(to: URL(fileURLWithPath: hurt.data + "/log/" + name))
+        }
         let verified = try run(
           "syncpay-audit", ["verify", "--format", "json"] + cluster.nodes.map(\.data))
         try #require(verified.status == 1, "\(verified)")
@@ -99,12 +103,40 @@ extension EndToEnd {
         try #require(fault["file"].string?.hasSuffix(segment) == true, "\(verified)")
         // The fault is placed at the batch that holds the byte.
         let at = try #require(fault["offset"].integer)
+        let offset = before[0].count / 2
         try #require(at <= offset && offset < at + (1 << 20), "\(at) for \(offset)")
-        try #require(fault["index"].integer ?? 0 > 0)
         for (number, fault) in faults.enumerated() where number != hurt.number - 1 {
           try #require(fault == .null)
         }
+        // The node takes no part before its log is whole again.
+        try hurt.start()
+        try cluster.waitForAgreement()
+        try #require(hurt.logText.contains(segment), "\(hurt.logText)")
+        try #require(hurt.logText.contains("whole again"), "\(hurt.logText)")
+        for (name, whole) in zip(sealed, before) {
+          #expect(hurt.segmentBytes(name) == whole, "\(name), seed \(seed)")
+        }
         try requireOnceEverywhere(record, cluster)
+        try #require(try run("syncpay-audit", ["verify"] + cluster.copies()).status == 0)
+      }
+    }
+
+    @Test func `when every copy is damaged all nodes stop and name the batch`() async throws {
+      try await withCluster { cluster in
+        _ = try await load(cluster, label: "gone", total: 500, clients: 30)
+        try cluster.waitForAgreement()
+        for node in cluster.nodes { node.kill() }
+        let segment = try #require(try cluster.nodes[0].sealedSegments().first)
+        for node in cluster.nodes {
+          var bytes = node.segmentBytes(segment)
+          bytes[bytes.count / 2] ^= 1
+          try Data(bytes).write(to: URL(fileURLWithPath: node.data + "/log/" + segment))
+        }
+        for node in cluster.nodes { try node.start() }
+        for node in cluster.nodes {
+          try #require(try node.wait() == 1)
+          #expect(node.logText.contains("no other node has it whole"), "\(node.logText)")
+        }
       }
     }
 

@@ -267,7 +267,7 @@ final class SimulatedReplicas {
   func heal() {
     severed.removeAll()
     for id in ids {
-      for other in ids where other != id { feed(.peerConnected(other), to: id) }
+      for other in ids where other != id { feed(.peerConnected(other, store: 0), to: id) }
     }
   }
 

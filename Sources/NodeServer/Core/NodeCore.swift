@@ -160,8 +160,10 @@ final class NodeCore: @unchecked Sendable {
 }
 
 extension NodeCore: PeerTransportDelegate {
-  func peerConnected(_ peer: NodeID) {
-    node.peerConnected(peer)
+  func admits(_ peer: NodeID, store: UInt64) -> Bool { node.admits(peer, store: store) }
+
+  func peerConnected(_ peer: NodeID, store: UInt64) {
+    node.peerConnected(peer, store: store)
     schedulePump()
   }
 

@@ -66,18 +66,25 @@ final class RepairService: @unchecked Sendable {
 
   /// Ticks until it is over; returns why it failed, if it did.
   private func wait() async -> (any Error)? {
+    var lingering = Self.lingerSteps
     while true {
       let step = try? await loop.submit { self.step() }.get()
       switch step {
       case .underway: break
       case .whole: return nil
-      case .failed(let error): return error
+      case .failed(let error):
+        // The others may still ask this node, and stop only when they have heard from all.
+        guard case .everyCopyDamaged = error, lingering > 0 else { return error }
+        lingering -= 1
       case nil: return CancellationError()
       }
       if Task.isCancelled || Task.isShuttingDownGracefully { return CancellationError() }
       try? await Task.sleep(for: .milliseconds(NodeSettings.tickMilliseconds))
     }
   }
+
+  /// For how many ticks a node whose batches are lost still answers the others.
+  private static let lingerSteps = 500
 
   private enum Step: Sendable {
     case underway
@@ -99,7 +106,9 @@ final class RepairService: @unchecked Sendable {
 }
 
 extension RepairService: PeerTransportDelegate {
-  func peerConnected(_ peer: NodeID) { repair.setConnected(peer, true) }
+  func admits(_ peer: NodeID, store: UInt64) -> Bool { true }
+
+  func peerConnected(_ peer: NodeID, store: UInt64) { repair.setConnected(peer, true) }
 
   func peerLost(_ peer: NodeID) { repair.setConnected(peer, false) }
 

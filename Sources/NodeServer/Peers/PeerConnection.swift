@@ -4,10 +4,19 @@ import NodeRuntime
 import Replica
 import SegmentLog
 
+/// Whether a peer that has named itself is talked to.
+enum PeerAdmission {
+  case admitted
+  /// It is none of this cluster, or the connection is one too many.
+  case unexpected
+  /// Its number is known by another data directory.
+  case otherStore
+}
+
 /// What a connection tells the transport that owns it. All calls come on the node's event loop.
 protocol PeerConnectionOwner: AnyObject {
-  /// The peer named itself; false where it is none of this cluster, or the connection too many.
-  func established(_ connection: PeerConnection, peer: NodeID) -> Bool
+  /// The peer named itself.
+  func established(_ connection: PeerConnection, peer: NodeID, store: UInt64) -> PeerAdmission
   /// A message came in at `time`.
   func received(_ message: PeerMessage, from peer: NodeID, at time: HostTime)
   /// Everything that had arrived has been delivered.
@@ -162,10 +171,13 @@ final class PeerConnection: ChannelInboundHandler {
           try PeerFrame.decodeHello(span)
         }
         guard theirs.cluster == hello.cluster else { return "it is of another cluster" }
-        guard owner?.established(self, peer: theirs.node) ?? false else {
-          return "node \(theirs.node.rawValue) is not expected here"
+        switch owner?.established(self, peer: theirs.node, store: theirs.store) ?? .unexpected {
+        case .admitted: state = .established(theirs.node)
+        case .unexpected: return "node \(theirs.node.rawValue) is not expected here"
+        case .otherStore:
+          refuseStore()
+          return "node \(theirs.node.rawValue) has another data directory"
         }
-        state = .established(theirs.node)
         return nil
       } catch { return "\(error)" }
     case .established(let peer):
@@ -177,6 +189,14 @@ final class PeerConnection: ChannelInboundHandler {
         return nil
       } catch { return "\(error)" }
     }
+  }
+
+  /// Tells the peer why before the connection ends.
+  private func refuseStore() {
+    guard let channel else { return }
+    var writer = ByteWriter(capacity: 16)
+    PeerFrame.encode(.storeRefused, into: &writer)
+    channel.writeAndFlush(channel.allocator.buffer(bytes: writer.bytes), promise: nil)
   }
 
   private func frame<R>(

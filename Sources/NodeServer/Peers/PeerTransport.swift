@@ -8,8 +8,10 @@ import Replica
 
 /// What the transport tells the node. All calls come on the node's event loop.
 protocol PeerTransportDelegate: AnyObject {
+  /// Whether the peer may be talked to, with the number of its data directory.
+  func admits(_ peer: NodeID, store: UInt64) -> Bool
   /// A connection to the peer is up.
-  func peerConnected(_ peer: NodeID)
+  func peerConnected(_ peer: NodeID, store: UInt64)
   /// The connection to the peer broke.
   func peerLost(_ peer: NodeID)
   /// A message came in.
@@ -205,10 +207,18 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
     }
   }
 
-  func established(_ connection: PeerConnection, peer: NodeID) -> Bool {
-    guard !isClosing, addresses.contains(where: { $0.id == peer }) else { return false }
+  func established(
+    _ connection: PeerConnection, peer: NodeID, store: UInt64
+  ) -> PeerAdmission {
+    guard !isClosing, addresses.contains(where: { $0.id == peer }) else { return .unexpected }
+    guard delegate?.admits(peer, store: store) ?? true else {
+      logger.warning(
+        "a peer has another data directory than the one known by its number",
+        metadata: ["peer": "\(peer.rawValue)"])
+      return .otherStore
+    }
     accepted.removeValue(forKey: ObjectIdentifier(connection))
-    if let dialled = dialledPeer(connection), dialled != peer { return false }
+    if let dialled = dialledPeer(connection), dialled != peer { return .unexpected }
     dials[peer]?.connection = nil
     // A new connection means that the peer gave up the old one.
     let old = connections.updateValue(connection, forKey: peer)
@@ -216,8 +226,10 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
     dials[peer]?.failures = 0
     logger.info("peer connected", metadata: ["peer": "\(peer.rawValue)"])
     // Later: the connection itself takes messages only when this has returned.
-    loop.execute { if self.connections[peer] != nil { self.delegate?.peerConnected(peer) } }
-    return true
+    loop.execute {
+      if self.connections[peer] != nil { self.delegate?.peerConnected(peer, store: store) }
+    }
+    return .admitted
   }
 
   func received(_ message: PeerMessage, from peer: NodeID, at time: HostTime) {
