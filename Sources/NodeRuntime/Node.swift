@@ -315,7 +315,8 @@ extension Node {
       last: replica.raft.last, applied: replica.state.last, appliedHash: replica.state.lastHash,
       ledgerDigest: replica.state.ledger.digest, counts: replica.state.ledger.counts,
       pendingCount: replica.pendingCount, isDraining: replica.isDraining,
-      membership: replica.raft.membership, members: replica.members,
+      membership: replica.raft.membership,
+      membershipIndex: replica.raft.memberships.current.index, members: replica.members,
       policy: replica.state.ledger.cluster.policy, faults: replica.raft.faults,
       progress: replica.raft.progress, peers: peers.peers, clock: clockSnapshot(now))
   }

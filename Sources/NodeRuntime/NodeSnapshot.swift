@@ -35,6 +35,8 @@ package struct NodeSnapshot: Sendable {
   package var isDraining: Bool
   /// Who takes part, by the log.
   package var membership: Membership
+  /// Where the log says so; ``LogIndex/zero``: the configuration files do.
+  package var membershipIndex: LogIndex
   /// The members with their addresses.
   package var members: [ClusterMember]
   /// The rules that all nodes follow.

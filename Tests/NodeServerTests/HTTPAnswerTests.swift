@@ -2,6 +2,7 @@ import Bytes
 import HybridTime
 @testable import Ledger
 @testable import NodeServer
+import Replica
 import Testing
 
 private let reading = ClockReading(
@@ -23,6 +24,9 @@ struct ScriptedGateway: NodeGateway {
   }
   var state = TransactionState.unknown
   var isReady = true
+  var confirmation: ReadProblem?
+  var refusal: OperatorRefusal?
+  var retryAfterSeconds: Int { 3 }
 
   static func record(_ draft: PaymentDraft) -> PaymentRecord {
     PaymentRecord(
@@ -30,6 +34,19 @@ struct ScriptedGateway: NodeGateway {
   }
 
   func submit(_ draft: PaymentDraft) async -> PaymentAnswer { answer(draft) }
+
+  func confirmReads() async throws(ReadProblem) { if let confirmation { throw confirmation } }
+
+  func administer(_ request: OperatorRequest) async throws(OperatorRefusal) -> LogIndex {
+    if let refusal { throw refusal }
+    return LogIndex(77)
+  }
+
+  func freshStatus() async -> NodeStatus {
+    var status = status()
+    status.transactionCount = 43
+    return status
+  }
 
   func status() -> NodeStatus {
     var status = NodeStatus(clock: reading)
@@ -42,6 +59,14 @@ struct ScriptedGateway: NodeGateway {
     peer.lastSeenNanoseconds = 1_727_123_455_000_000_000
     peer.matchIndex = LogIndex(8)
     status.peers = [peer]
+    var own = MemberStatus(id: NodeID(1), role: .voter, health: .healthy)
+    own.peerAddress = "10.0.0.1:6001"
+    own.clientAddress = "10.0.0.1:5001"
+    own.matchIndex = LogIndex(9)
+    own.lagBatches = 0
+    status.members = [own, MemberStatus(id: NodeID(2), role: .learner, health: .suspect)]
+    status.membershipIndex = LogIndex(5)
+    status.policy.set(.clockPolicy, to: 1)
     status.clockSources = [ClockSourceStatus(name: "node2", isExternal: false, isSelected: true)]
     status.health = .degraded
     status.reasons = ["node2 is silent"]
@@ -86,6 +111,12 @@ private let stampText =
   #"{"raw":"1727123456788000345","correction":"1012000","bound":"2500000","#
   + #""corrected":"1727123456789012345","hlc":{"wall":"1727123456789012345","logical":3},"#
   + #""node":"node1","epoch":7,"status":"synchronized","reference":"cluster"}"#
+
+private let membersText =
+  #"[{"id":1,"name":"node1","role":"voter","peer":"10.0.0.1:6001","client":"10.0.0.1:5001","#
+  + #""health":"healthy","match_index":9,"lag_batches":0},{"id":2,"name":"node2","#
+  + #""role":"learner","peer":null,"client":null,"health":"suspect","match_index":null,"#
+  + #""lag_batches":null}]"#
 
 @Suite struct HTTPAnswerTests {
   private func pay(
@@ -153,7 +184,7 @@ private let stampText =
         + #""timestamp":1727123456.789012,"amount":0.30,"sender":"a","receiver":"b","#
         + #""processed_by":"node1","currency":"USD","event":{"sequence":42,"index":9,"term":2,"#
         + #""stamp":"# + stampText
-        + #"}}],"total_count":43,"next_cursor":"s2a","node_id":"node1"}"#)
+        + #"}}],"total_count":43,"next_cursor":"s2a","node_id":"node1","consistency":"local"}"#)
     let busy = await answer("GET", "/transactions?limit=13")
     #expect(busy.status == 503)
     #expect(busy.retryAfterSeconds == 2)
@@ -165,14 +196,15 @@ private let stampText =
         == #"{"node_id":"node1","balances":{"alice":-150.75,"b\"ob":150.75},"#
         + #""balances_by_currency":{"EUR":{"alice":5.00},"#
         + #""USD":{"alice":-150.75,"b\"ob":150.75}},"next_cursor":"a6222"#
-        + #"6f62","total_accounts":3}"#)
+        + #"6f62","total_accounts":3,"consistency":"linearizable"}"#)
   }
 
   @Test func `health and ping have the original's fields`() async {
     #expect(
       text(await answer("GET", "/health"))
         == #"{"node_id":"node1","status":"degraded","is_leader":true,"#
-        + #""timestamp":1727123456.789012,"transaction_count":42,"reasons":["node2 is silent"]}"#)
+        + #""timestamp":1727123456.789012,"transaction_count":42,"reasons":["node2 is silent"],"#
+        + #""consistency":"local"}"#)
     #expect(text(await answer("GET", "/ping")) == #"{"status":"ok","node_id":"node1"}"#)
   }
 
@@ -190,7 +222,9 @@ private let stampText =
         + #""peer_health":{"node2":{"status":"suspect","last_seen":1727123455.000000,"#
         + #""clock_offset":null,"clock_offset_bound":null}},"#
         + #""replication_status":{"pending_payments":0,"peers":{"node2":{"match_index":8,"#
-        + #""lag_batches":null}}}}"#)
+        + #""lag_batches":null}}},"members_index":5,"members":"# + membersText
+        + #","policy":{"clock.policy":"refuse"},"raft_faults":{"own_number":0,"malformed":0,"#
+        + #""conflict_at_commit":0,"second_leader":0,"beyond_log":0},"consistency":"local"}"#)
   }
 
   @Test func `readiness is a status code`() async {
@@ -213,10 +247,10 @@ private let stampText =
     #expect(
       text(rejected)
         == #"{"status":"rejected","transaction_id":"x","code":"balance_overflow","#
-        + #""event":{"sequence":5}}"#)
+        + #""event":{"sequence":5},"consistency":"local"}"#)
     #expect(
       text(await answer("GET", "/transactions/x", ScriptedGateway(state: .pending)))
-        == #"{"status":"pending","transaction_id":"x"}"#)
+        == #"{"status":"pending","transaction_id":"x","consistency":"local"}"#)
     #expect(await answer("GET", "/transactions/x").status == 404)
     #expect(await answer("GET", "/transactions/a%20b").status == 400)
   }

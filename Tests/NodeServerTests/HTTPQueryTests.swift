@@ -25,6 +25,11 @@ private func route(_ method: String, _ target: String) -> Result<Route, HTTPProb
     let query = try transactions("").get()
     #expect(query == TransactionQuery())
     #expect(query.limit == 100)
+    #expect(query.consistency == .local)
+    // Who asks for a balance wants the one that is true now.
+    #expect(try balances("").get().consistency == .linearizable)
+    #expect(try balances("consistency=local").get().consistency == .local)
+    #expect(try transactions("consistency=linearizable").get().consistency == .linearizable)
   }
 
   @Test func `all parameters are read`() throws {
@@ -48,7 +53,8 @@ private func route(_ method: String, _ target: String) -> Result<Route, HTTPProb
     ("cursor=s11112222333344445", "cursor"), ("account=", "account"), ("account=%ff", "account"),
     ("account=.%0a.", "account"), ("from=yesterday", "from"), ("to=1e9", "to"), ("to=", "to"),
     ("order=up", "order"), ("limti=5", "limti"), ("limit=1&limit=2", "limit"),
-    ("account=%zz", "account"), ("account=%4", "account"),
+    ("account=%zz", "account"), ("account=%4", "account"), ("consistency=", "consistency"),
+    ("consistency=strong", "consistency"), ("consistency=local&consistency=local", "consistency"),
   ])
   func `a wrong parameter is named`(query: String, field: String) {
     guard case .failure(let problem) = transactions(query) else {
@@ -111,13 +117,23 @@ private func route(_ method: String, _ target: String) -> Result<Route, HTTPProb
     #expect(try route("POST", "/pay").get() == .pay)
     #expect(try route("GET", "/transactions").get() == .transactions(query: ""))
     #expect(try route("GET", "/transactions?limit=5&x").get() == .transactions(query: "limit=5&x"))
-    #expect(try route("GET", "/transactions/txn%5F1").get() == .transaction(id: "txn_1"))
+    #expect(try route("GET", "/transactions/txn%5F1").get() == .transaction(id: "txn_1", query: ""))
+    #expect(
+      try route("GET", "/transactions/x?consistency=local").get()
+        == .transaction(id: "x", query: "consistency=local"))
     #expect(try route("GET", "/get_ledger?").get() == .ledger(query: ""))
-    #expect(try route("HEAD", "/health").get() == .health)
-    #expect(try route("GET", "/status?x=1").get() == .status)
+    #expect(try route("HEAD", "/health").get() == .health(query: ""))
+    #expect(try route("GET", "/status?x=1").get() == .status(query: "x=1"))
     #expect(try route("GET", "/ping").get() == .ping)
     #expect(try route("GET", "/livez").get() == .live)
     #expect(try route("GET", "/readyz").get() == .ready)
+    #expect(try route("GET", "/v1/members").get() == .members(query: ""))
+    #expect(try route("POST", "/v1/members").get() == .operate(.members))
+    #expect(try route("GET", "/v1/leader").get() == .leader(query: ""))
+    #expect(try route("POST", "/v1/leader").get() == .operate(.leader))
+    #expect(try route("GET", "/v1/policy").get() == .policy(query: ""))
+    #expect(try route("POST", "/v1/policy").get() == .operate(.policy))
+    #expect(try route("PUT", "/v1/policy").get() == .operate(.policy))
   }
 
   @Test func `what has no route says why`() {
@@ -134,6 +150,9 @@ private func route(_ method: String, _ target: String) -> Result<Route, HTTPProb
     #expect(problem("DELETE", "/transactions")?.allow == "GET, HEAD")
     #expect(problem("POST", "/health")?.allow == "GET, HEAD")
     #expect(problem("get", "/health")?.status == 405)
+    #expect(problem("PUT", "/v1/members")?.allow == "GET, HEAD, POST")
+    #expect(problem("DELETE", "/v1/policy")?.allow == "GET, HEAD, POST, PUT")
+    #expect(problem("PUT", "/payment")?.allow == "POST")
     #expect(problem("GET", "/ping?" + String(repeating: "x", count: 9000))?.status == 414)
   }
 

@@ -5,6 +5,7 @@ import Ledger
 import Logging
 @testable import NodeServer
 import NIOPosix
+import Replica
 import ServiceLifecycle
 import Testing
 
@@ -20,7 +21,13 @@ private struct HeldGateway: NodeGateway {
     for await _ in release {}
     return await scripted.submit(draft)
   }
+  var retryAfterSeconds: Int { scripted.retryAfterSeconds }
   func status() -> NodeStatus { scripted.status() }
+  func freshStatus() async -> NodeStatus { await scripted.freshStatus() }
+  func confirmReads() async throws(ReadProblem) { try await scripted.confirmReads() }
+  func administer(_ request: OperatorRequest) async throws(OperatorRefusal) -> LogIndex {
+    try await scripted.administer(request)
+  }
   func balances(_ query: BalanceQuery) async -> BalancePage { await scripted.balances(query) }
   func transactions(_ query: TransactionQuery) async throws(ReadProblem) -> TransactionPage {
     try await scripted.transactions(query)
@@ -125,6 +132,29 @@ private let good = #"{"amount":150.75,"sender":"alice","receiver":"bob"}"#
       #expect(answers[0].body.contains("Content-Type: application/json"))
       #expect(answers[2].field("Allow") == "POST")
       #expect(answers[3].body.contains("body_empty"))
+    }
+  }
+
+  @Test func `an operator's request is read like a payment: JSON within the limit`() async throws {
+    try await withServer { port, _ in
+      let answers = try await blocking { () -> [RawConnection.Answer] in
+        let connection = try #require(RawConnection(port: port))
+        let requests = [
+          request("POST", "/v1/policy", [json], body: #"{"key":"retain.days","value":30}"#),
+          request("PUT", "/v1/policy", [json], body: #"{"key":"retain.days","value":"30"}"#),
+          request("POST", "/v1/members", body: #"{"action":"remove","id":3}"#),
+          request("POST", "/v1/members", [json], body: #"{"action":"remove","id":3}"#),
+          request("POST", "/v1/leader", [json], body: "{}"), request("DELETE", "/v1/leader"),
+          request("POST", "/v1/leader", [json, "Content-Length: 70000"]),
+        ]
+        return requests.compactMap {
+          connection.send($0)
+          return connection.answer()
+        }
+      }
+      #expect(answers.map(\.status) == [200, 200, 415, 200, 200, 405, 413])
+      #expect(answers[0].body == #"{"status":"done","index":77,"node_id":"node1"}"#)
+      #expect(answers[5].field("Allow") == "GET, HEAD, POST")
     }
   }
 

@@ -1,5 +1,8 @@
 import Bytes
 import Foundation
+import Ledger
+import Raft
+import Replica
 import Testing
 
 @testable import NodeServer
@@ -60,6 +63,19 @@ import Testing
     (["node.id=1", members, "time.servers=a b"], "time.servers: \"a b\" is not host or host:port"),
     (["node.id=1", members, "x"], "\"x\" is not key=value"),
     (
+      ["node.id=1", members, "cluster.join=yes"],
+      "cluster.join: must be true or false, not \"yes\""
+    ),
+    (
+      ["node.id=1", "cluster.members=1=a:1", "cluster.join=true"],
+      "cluster.join needs some node of the running cluster in cluster.members beside this one"
+    ),
+    (
+      ["node.id=1", members, "raft.lease_milliseconds=300"],
+      "raft.lease_milliseconds must be less than raft.election_milliseconds_min: a lease that"
+        + " outlives an election lets a deposed leader answer"
+    ),
+    (
       ["node.id=1", members, "raft.election_milliseconds_min=100"],
       "raft.election_milliseconds_min must be more than two heartbeats, or every lost message"
         + " starts an election"
@@ -72,6 +88,24 @@ import Testing
     } catch {
       #expect(error.description == sentence)
     }
+  }
+
+  @Test func `a node that joins takes no part by its file`() async throws {
+    let file = #"{"node": {"id": 3}, "cluster": {"join": true}}"#
+    let joining = try await load(file: file, flags: [Self.members]).replica
+    #expect(joining.raft.initial == .none)
+    // It knows where the others are all the same.
+    #expect(joining.members.map(\.id) == [NodeID(1), NodeID(2), NodeID(3)])
+    let environment = ["SYNCPAY_CLUSTER_JOIN": "false"]
+    let first = try await load(file: file, environment: environment, flags: [Self.members]).replica
+    #expect(first.raft.initial.voters.count == 3)
+  }
+
+  @Test func `a lease is off unless it is set`() async throws {
+    let usual = try await load(flags: ["node.id=1", Self.members]).replica
+    #expect(usual.raft.leaseTicks == 0)
+    let flags = ["node.id=1", Self.members, "raft.lease_milliseconds=200"]
+    #expect(try await load(flags: flags).replica.raft.leaseTicks == 20)
   }
 
   @Test func `a value of the wrong kind in the file is not silently the default`() async {

@@ -124,6 +124,11 @@ final class NodeCore: @unchecked Sendable {
     }.get()
   }
 
+  /// What the node knows of itself, now and not when it was last published, from any thread.
+  func freshSnapshot() async throws -> NodeSnapshot {
+    try await loop.submit { self.node.snapshot() }.get()
+  }
+
   private func openMailbox() {
     let mails = mailbox.withLock { mailbox in
       let mails = mailbox

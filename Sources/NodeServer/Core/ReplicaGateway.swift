@@ -29,7 +29,7 @@ final class ReplicaGateway: NodeGateway {
   }
 
   /// When a client may try again: after an election.
-  private var retryAfterSeconds: Int { max(1, (electionMilliseconds + 999) / 1000) }
+  var retryAfterSeconds: Int { max(1, (electionMilliseconds + 999) / 1000) }
 
   func submit(_ draft: PaymentDraft) async -> PaymentAnswer {
     switch await core.submit(draft) {
@@ -60,6 +60,27 @@ final class ReplicaGateway: NodeGateway {
       .clockUnfit(reason: "this node's clock is not synchronized within the cluster's tolerance")
     case .stopping: .stopping
     case .idReused: .idReused
+    }
+  }
+
+  func confirmReads() async throws(ReadProblem) {
+    switch await core.awaitLinearizable() {
+    case .granted: return
+    case .refused(.overloaded): throw .busy(retryAfterSeconds: 1)
+    case .refused(.stopping): throw .stopping
+    case .refused(.noLeader), .refused(.inDoubt), .refused(.clockAhead), .refused(.clockUnfit),
+      .refused(.idReused):
+      throw .unconfirmed(retryAfterSeconds: retryAfterSeconds)
+    }
+  }
+
+  func administer(_ request: OperatorRequest) async throws(OperatorRefusal) -> LogIndex {
+    switch await core.administer(request) {
+    case .refused(let refusal): throw refusal
+    case .done(let index):
+      // What this node answers next shows it; a node that has left hears nothing more to wait for.
+      if request != .remove(identity.id) { _ = await core.awaitLinearizable() }
+      return index
     }
   }
 
@@ -135,8 +156,14 @@ final class ReplicaGateway: NodeGateway {
 }
 
 extension ReplicaGateway {
-  func status() -> NodeStatus {
-    let snapshot = environment.currentSnapshot()
+  func status() -> NodeStatus { status(of: environment.currentSnapshot()) }
+
+  func freshStatus() async -> NodeStatus {
+    guard let snapshot = try? await core.freshSnapshot() else { return status() }
+    return status(of: snapshot)
+  }
+
+  private func status(of snapshot: NodeSnapshot) -> NodeStatus {
     var status = NodeStatus(clock: environment.readClock())
     status.role =
       switch snapshot.role {
@@ -159,7 +186,37 @@ extension ReplicaGateway {
       snapshot.leader != nil && !snapshot.isDraining
     status.clockSources = snapshot.clock.sources.compactMap(clockSource)
     status.peers = snapshot.peers.map { peer($0, snapshot) }
+    status.members = snapshot.membership.members.map { member($0, snapshot, status.peers) }
+    status.membershipIndex = snapshot.membershipIndex
+    status.isChangingMembers = snapshot.membership.isJoint
+    status.policy = snapshot.policy
+    status.faults = snapshot.faults
     judge(snapshot, &status)
+    return status
+  }
+
+  private func member(
+    _ id: NodeID, _ snapshot: NodeSnapshot, _ peers: [PeerStatus]
+  ) -> MemberStatus {
+    let membership = snapshot.membership
+    let role: MemberStatus.Role =
+      if membership.voters.contains(id) {
+        .voter
+      } else if membership.outgoing.contains(id) {
+        .outgoing
+      } else {
+        .learner
+      }
+    let peer = peers.first { $0.node == id }
+    let isSelf = id == snapshot.id
+    var status = MemberStatus(id: id, role: role, health: isSelf ? .healthy : peer?.health ?? .down)
+    if let known = snapshot.members.first(where: { $0.id == id }) {
+      status.peerAddress = known.peerAddress.isEmpty ? nil : known.peerAddress
+      status.clientAddress = known.clientAddress.isEmpty ? nil : known.clientAddress
+    }
+    let isLeading = isSelf && snapshot.role == .leader
+    status.matchIndex = isLeading ? snapshot.durable : peer?.matchIndex
+    status.lagBatches = isLeading ? 0 : peer?.lagBatches
     return status
   }
 

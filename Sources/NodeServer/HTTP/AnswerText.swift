@@ -25,18 +25,21 @@ struct AnswerText {
   }
 
   /// `GET /transactions/{id}`: the payment stands.
-  func applied(_ record: PaymentRecord) -> [UInt8] {
+  func applied(_ record: PaymentRecord, _ consistency: ReadConsistency) -> [UInt8] {
     var json = JSONWriter(capacity: 768)
     json.beginObject()
     json.key("status")
     json.string("applied")
     members(of: record, duplicate: nil, into: &json)
+    json.consistency(consistency)
     json.endObject()
     return json.bytes
   }
 
   /// `GET /transactions/{id}`: rejected, with its reason.
-  func rejected(_ id: TransactionID, code: OutcomeCode, sequence: EventSequence) -> [UInt8] {
+  func rejected(
+    _ id: TransactionID, code: OutcomeCode, sequence: EventSequence, _ consistency: ReadConsistency
+  ) -> [UInt8] {
     var json = JSONWriter(capacity: 256)
     json.beginObject()
     json.key("status")
@@ -50,24 +53,26 @@ struct AnswerText {
     json.key("sequence")
     json.integer(sequence.rawValue)
     json.endObject()
+    json.consistency(consistency)
     json.endObject()
     return json.bytes
   }
 
   /// `GET /transactions/{id}`: taken in here, outcome not known yet.
-  func pending(_ id: TransactionID) -> [UInt8] {
+  func pending(_ id: TransactionID, _ consistency: ReadConsistency) -> [UInt8] {
     var json = JSONWriter(capacity: 128)
     json.beginObject()
     json.key("status")
     json.string("pending")
     json.key("transaction_id")
     json.string(utf8: id.bytes)
+    json.consistency(consistency)
     json.endObject()
     return json.bytes
   }
 
   /// `GET /transactions`.
-  func page(_ page: TransactionPage) -> [UInt8] {
+  func page(_ page: TransactionPage, _ consistency: ReadConsistency) -> [UInt8] {
     var json = JSONWriter(capacity: 256 + page.records.count * 640)
     json.beginObject()
     json.key("transactions")
@@ -84,6 +89,7 @@ struct AnswerText {
     if let cursor = page.nextCursor { json.string(CursorText.text(cursor)) } else { json.null() }
     json.key("node_id")
     json.string(identity.name)
+    json.consistency(consistency)
     json.endObject()
     return json.bytes
   }
@@ -159,7 +165,7 @@ struct AnswerText {
   // MARK: Balances
 
   /// `GET /get_ledger`: `balances` are those in USD, the original's shape.
-  func balances(_ page: BalancePage) -> [UInt8] {
+  func balances(_ page: BalancePage, _ consistency: ReadConsistency) -> [UInt8] {
     var json = JSONWriter(capacity: 256 + page.balances.count * 48)
     json.beginObject()
     json.key("node_id")
@@ -181,6 +187,7 @@ struct AnswerText {
     }
     json.key("total_accounts")
     json.integer(page.totalAccounts)
+    json.consistency(consistency)
     json.endObject()
     return json.bytes
   }
@@ -204,6 +211,12 @@ extension JSONWriter {
     digits.reserveCapacity(20)
     appendDecimal(Int128(value), decimals: 0, to: &digits)
     string(utf8: digits)
+  }
+
+  /// How new an answer is.
+  mutating func consistency(_ consistency: ReadConsistency) {
+    key("consistency")
+    string(consistency.rawValue)
   }
 
   /// A value or null.

@@ -1,5 +1,6 @@
 import Bytes
 import Ledger
+import Replica
 
 /// An answer before it becomes a server's type: what tests look at.
 struct HTTPAnswer: Hashable {
@@ -61,13 +62,18 @@ struct Answerer<Gateway: NodeGateway>: Sendable {
   func read(_ route: Route) async -> HTTPAnswer {
     do throws(HTTPProblem) {
       switch route {
-      case .pay: preconditionFailure("a payment has a body")
+      case .pay, .operate: preconditionFailure("it has a body")
       case .transactions(let query): return try await transactions(TransactionQuery(query))
-      case .transaction(let id): return try await transaction(id)
+      case .transaction(let id, let query): return try await transaction(id, query)
       case .ledger(let query):
-        return HTTPAnswer(200, text.balances(await gateway.balances(try BalanceQuery(query))))
-      case .health: return HTTPAnswer(200, text.health(gateway.status()))
-      case .status: return HTTPAnswer(200, text.status(gateway.status()))
+        let query = try BalanceQuery(query)
+        try await confirm(query.consistency)
+        return HTTPAnswer(200, text.balances(await gateway.balances(query), query.consistency))
+      case .health(let query): return try await status(query, fresh: false, text.health)
+      case .status(let query): return try await status(query, fresh: false, text.status)
+      case .members(let query): return try await status(query, fresh: true, text.members)
+      case .leader(let query): return try await status(query, fresh: true, text.leader)
+      case .policy(let query): return try await status(query, fresh: true, text.policy)
       case .ping, .live: return HTTPAnswer(200, text.alive())
       case .ready: return ready()
       }
@@ -76,23 +82,55 @@ struct Answerer<Gateway: NodeGateway>: Sendable {
     }
   }
 
+  /// Answers an operator's request.
+  func operate(_ request: OperatorRequest) async -> HTTPAnswer {
+    do throws(OperatorRefusal) {
+      return HTTPAnswer(200, text.done(try await gateway.administer(request)))
+    } catch {
+      return HTTPAnswer(HTTPProblem(error, retryAfterSeconds: gateway.retryAfterSeconds))
+    }
+  }
+
+  /// Makes sure that what is read next is as new as was asked for.
+  private func confirm(_ consistency: ReadConsistency) async throws(HTTPProblem) {
+    guard consistency == .linearizable else { return }
+    do { try await gateway.confirmReads() } catch { throw HTTPProblem(error) }
+  }
+
+  private func status(
+    _ query: Substring, fresh: Bool, _ write: (NodeStatus, ReadConsistency) -> [UInt8]
+  ) async throws(HTTPProblem) -> HTTPAnswer {
+    let consistency = try ReadConsistency(query, default: .local)
+    try await confirm(consistency)
+    let isFresh = fresh || consistency == .linearizable
+    let status = isFresh ? await gateway.freshStatus() : gateway.status()
+    return HTTPAnswer(200, write(status, consistency))
+  }
+
   private func transactions(_ query: TransactionQuery) async throws(HTTPProblem) -> HTTPAnswer {
-    do { return HTTPAnswer(200, text.page(try await gateway.transactions(query))) } catch {
+    try await confirm(query.consistency)
+    do {
+      return HTTPAnswer(200, text.page(try await gateway.transactions(query), query.consistency))
+    } catch {
       throw HTTPProblem(error)
     }
   }
 
-  private func transaction(_ given: String) async throws(HTTPProblem) -> HTTPAnswer {
+  private func transaction(
+    _ given: String, _ query: Substring
+  ) async throws(HTTPProblem) -> HTTPAnswer {
     let id: TransactionID
     do { id = try TransactionID(validating: given) } catch {
       throw HTTPProblem(.transactionIDInvalid)
     }
+    let consistency = try ReadConsistency(query, default: .local)
+    try await confirm(consistency)
     switch await gateway.transaction(id) {
-    case .applied(let record): return HTTPAnswer(200, text.applied(record))
+    case .applied(let record): return HTTPAnswer(200, text.applied(record, consistency))
     case .rejected(let code, let sequence):
-      return HTTPAnswer(200, text.rejected(id, code: code, sequence: sequence))
-    case .pending: return HTTPAnswer(200, text.pending(id))
-    case .unknown: throw .transactionUnknown(id.text)
+      return HTTPAnswer(200, text.rejected(id, code: code, sequence: sequence, consistency))
+    case .pending: return HTTPAnswer(200, text.pending(id, consistency))
+    case .unknown: throw .transactionUnknown(id.text, consistency)
     }
   }
 

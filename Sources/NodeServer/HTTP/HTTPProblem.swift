@@ -16,6 +16,8 @@ struct HTTPProblem: Error, Hashable {
   var retryAfterSeconds: Int?
   /// What the resource allows, on 405 (RFC 9110 §10.2.1).
   var allow: String?
+  /// How new what it says is, where it answers a read.
+  var consistency: ReadConsistency?
   /// Whether the connection is closed after the answer, because the rest of the request is not read.
   var closes = false
 
@@ -38,7 +40,8 @@ extension HTTPProblem {
     HTTPProblem(
       404, "path_unknown",
       "There is nothing at \(path.prefix(100)); the paths are /payment, /transactions, "
-        + "/get_ledger, /health, /status, /ping, /livez and /readyz")
+        + "/get_ledger, /health, /status, /ping, /livez, /readyz, /v1/members, /v1/leader and "
+        + "/v1/policy")
   }
 
   static func wrongMethod(allow: String, path: String) -> HTTPProblem {
@@ -190,10 +193,13 @@ extension HTTPProblem {
     }
   }
 
-  static func transactionUnknown(_ id: String) -> HTTPProblem {
-    HTTPProblem(
+  static func transactionUnknown(_ id: String, _ consistency: ReadConsistency) -> HTTPProblem {
+    let place = consistency == .local ? "here" : "to the cluster"
+    var problem = HTTPProblem(
       404, "transaction_unknown",
-      "No transaction \(id) is known here; sending it is safe", field: "transaction_id")
+      "No transaction \(id) is known \(place); sending it is safe", field: "transaction_id")
+    problem.consistency = consistency
+    return problem
   }
 
   init(_ problem: ReadProblem) {
@@ -201,6 +207,12 @@ extension HTTPProblem {
     case .busy(let seconds):
       self.init(
         503, "overloaded", "Too many lists are being read here; ask again",
+        retryAfterSeconds: max(seconds, 1))
+    case .unconfirmed(let seconds):
+      self.init(
+        503, "read_unconfirmed",
+        "No leader confirmed that this answer would be new: the cluster has no majority, or is "
+          + "electing a leader; ask again, or ask with consistency=local for what this node has",
         retryAfterSeconds: max(seconds, 1))
     case .stopping:
       self.init(

@@ -2,6 +2,7 @@ import HTTPTypes
 import HummingbirdCore
 import Ledger
 import NIOCore
+import Replica
 import Synchronization
 
 /// Thrown to end a connection after its last answer.
@@ -26,14 +27,14 @@ struct HTTPResponder<Gateway: NodeGateway>: Sendable {
     var answer: HTTPAnswer
     switch facts.route {
     case .failure(let problem): answer = HTTPAnswer(problem)
-    case .success(.pay):
+    case .success(let route) where route.hasBody:
       if let problem = facts.bodyProblem(limit: bodyByteCountMax) {
         answer = HTTPAnswer(problem)
       } else {
         if facts.expectsContinue {
           try await writer.writeInformationalHead(.init(status: .continue))
         }
-        answer = try await pay(&body)
+        answer = try await answerBody(of: route, &body)
       }
     case .success(let route): answer = await answerer.read(route)
     }
@@ -52,7 +53,9 @@ struct HTTPResponder<Gateway: NodeGateway>: Sendable {
     throw ConnectionEnd()
   }
 
-  private func pay(_ body: inout RequestBody.AsyncIterator) async throws -> HTTPAnswer {
+  private func answerBody(
+    of route: Route, _ body: inout RequestBody.AsyncIterator
+  ) async throws -> HTTPAnswer {
     var buffer = try await body.next() ?? ByteBuffer()
     while buffer.readableBytes <= bodyByteCountMax, let more = try await body.next() {
       buffer.writeImmutableBuffer(more)
@@ -60,6 +63,11 @@ struct HTTPResponder<Gateway: NodeGateway>: Sendable {
     guard buffer.readableBytes <= bodyByteCountMax else {
       return HTTPAnswer(.bodyTooLarge(limit: bodyByteCountMax))
     }
+    if case .operate(let action) = route { return await operate(action, buffer) }
+    return await pay(buffer)
+  }
+
+  private func pay(_ buffer: ByteBuffer) async -> HTTPAnswer {
     let draft: Result<PaymentDraft, HTTPProblem> = buffer.withUnsafeReadableBytes { raw in
       do throws(HTTPProblem) {
         return .success(
@@ -70,6 +78,20 @@ struct HTTPResponder<Gateway: NodeGateway>: Sendable {
     }
     switch draft {
     case .success(let draft): return await answerer.pay(draft)
+    case .failure(let problem): return HTTPAnswer(problem)
+    }
+  }
+
+  private func operate(_ action: OperatorAction, _ buffer: ByteBuffer) async -> HTTPAnswer {
+    let request: Result<OperatorRequest, HTTPProblem> = buffer.withUnsafeReadableBytes { raw in
+      do throws(HTTPProblem) {
+        return .success(try OperatorBody.request(action, raw.bytes))
+      } catch {
+        return .failure(error)
+      }
+    }
+    switch request {
+    case .success(let request): return await answerer.operate(request)
     case .failure(let problem): return HTTPAnswer(problem)
     }
   }
@@ -144,11 +166,13 @@ private struct RequestFacts {
 
   /// Whether the body cannot be skipped cheaply to reach the next request.
   func hasLongBody(limit: Int) -> Bool {
-    if case .success(.pay) = route, bodyProblem(limit: limit) == nil { return false }
+    if case .success(let route) = route, route.hasBody, bodyProblem(limit: limit) == nil {
+      return false
+    }
     return isChunked || contentLength ?? 0 > limit
   }
 
-  /// What is wrong with a payment's body before it is read.
+  /// What is wrong with a body before it is read.
   func bodyProblem(limit: Int) -> HTTPProblem? {
     guard contentLength ?? 0 <= limit else { return .bodyTooLarge(limit: limit) }
     guard let contentType else { return .contentTypeMissing }

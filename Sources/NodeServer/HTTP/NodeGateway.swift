@@ -1,5 +1,6 @@
 package import Bytes
 package import Ledger
+package import Replica
 
 /// What the HTTP layer asks of the node behind it. All calls may come from many tasks at once, and
 /// none may block a thread.
@@ -13,6 +14,20 @@ package protocol NodeGateway: Sendable {
 
   /// What the node knows of itself: a snapshot, cheap, never waits.
   func status() -> NodeStatus
+
+  /// The same, taken anew: what was confirmed or carried out before the call shows in it.
+  func freshStatus() async -> NodeStatus
+
+  /// Waits until this node's ledger is at least as new as when the call was made: always ends
+  /// within a bounded time.
+  func confirmReads() async throws(ReadProblem)
+
+  /// Has an operator's request carried out by the leader, whichever node that is: always ends
+  /// within a bounded time. Throws why it was not carried out, or may not have been.
+  func administer(_ request: OperatorRequest) async throws(OperatorRefusal) -> LogIndex
+
+  /// When it is worth asking again after no leader was known, seconds.
+  var retryAfterSeconds: Int { get }
 
   /// A page of balances, sorted by account name (bytes), then currency.
   func balances(_ query: BalanceQuery) async -> BalancePage

@@ -22,6 +22,8 @@ package struct TransactionQuery: Hashable, Sendable {
   package var node: String?
   /// Whether the highest sequence comes first.
   package var newestFirst = false
+  /// How new the answer must be.
+  package var consistency = ReadConsistency.local
 }
 
 /// A page of payments.
@@ -45,6 +47,8 @@ package struct TransactionPage: Sendable {
 package enum ReadProblem: Error, Hashable, Sendable {
   /// Too many readers; nothing is wrong.
   case busy(retryAfterSeconds: Int)
+  /// No leader confirmed in time that this node's answer would be new.
+  case unconfirmed(retryAfterSeconds: Int)
   /// The node is stopping.
   case stopping
   /// The log could not be read; the sentence goes to the node's log, not to the client.
@@ -64,6 +68,8 @@ package struct BalanceQuery: Hashable, Sendable {
   package var cursor: [UInt8]?
   /// Most accounts in the page. Invariant: 1 … ``limitMax``.
   package var limit = limitDefault
+  /// How new the answer must be: who asks for a balance wants the one that is true now.
+  package var consistency = ReadConsistency.linearizable
 }
 
 /// A page of balances. An account's currencies are never in two pages.

@@ -1,5 +1,7 @@
 package import Bytes
 package import HybridTime
+package import Ledger
+package import Raft
 
 /// What a node knows of itself at one instant.
 package struct NodeStatus: Sendable {
@@ -42,6 +44,19 @@ package struct NodeStatus: Sendable {
   /// Payments taken in here and not yet answered.
   package var pendingPayments = 0
 
+  // The cluster.
+
+  /// Everybody who takes part, by this node's log, in the order of their numbers.
+  package var members: [MemberStatus] = []
+  /// Where the log says so; 0: the configuration files do.
+  package var membershipIndex: LogIndex = .zero
+  /// Whether the voters are changing: the old and the new ones must agree.
+  package var isChangingMembers = false
+  /// The rules that all nodes follow.
+  package var policy = ClusterPolicy()
+  /// Messages of peers that no correct peer sends.
+  package var faults = RaftFaults()
+
   // The clock.
 
   /// What the clock says.
@@ -69,6 +84,41 @@ package struct NodeStatus: Sendable {
 
   /// Whether this node leads.
   var isLeader: Bool { role == .leader }
+}
+
+/// A node that takes part, as another one sees it.
+package struct MemberStatus: Sendable {
+  /// What it does.
+  package enum Role: String, Sendable {
+    /// It decides.
+    case voter
+    /// It gets the log and decides nothing.
+    case learner
+    /// It decides until the change of voters under way is over.
+    case outgoing
+  }
+
+  /// Its number.
+  package var id: NodeID
+  /// What it does.
+  package var role: Role
+  /// Its listener for other nodes, `host:port`; nil where nobody has said.
+  package var peerAddress: String?
+  /// Its listener for clients, `host:port`; nil where nobody has said.
+  package var clientAddress: String?
+  /// How well it answers.
+  package var health: PeerStatus.Health
+  /// Highest index known to be on its disk; only a leader knows.
+  package var matchIndex: LogIndex?
+  /// Batches it is behind the leader's last; only a leader knows.
+  package var lagBatches: UInt64?
+
+  /// A member of which nothing is known but that it is one.
+  package init(id: NodeID, role: Role, health: PeerStatus.Health) {
+    self.id = id
+    self.role = role
+    self.health = health
+  }
 }
 
 /// What a node thinks of another one.

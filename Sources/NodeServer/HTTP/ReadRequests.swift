@@ -5,7 +5,11 @@ extension TransactionQuery {
   /// Reads the query of `GET /transactions`.
   init(_ query: Substring) throws(HTTPProblem) {
     let text = try QueryText(
-      query, known: ["limit", "cursor", "account", "from", "to", "node", "order"])
+      query,
+      known: [
+        "limit", "cursor", "account", "from", "to", "node", "order", QueryText.consistencyName,
+      ])
+    consistency = try text.consistency(default: consistency)
     limit = try text.limit(default: Self.limitDefault, max: Self.limitMax)
     account = try text.account()
     fromNanoseconds = try text.time("from")
@@ -30,7 +34,9 @@ extension TransactionQuery {
 extension BalanceQuery {
   /// Reads the query of `GET /get_ledger`.
   init(_ query: Substring) throws(HTTPProblem) {
-    let text = try QueryText(query, known: ["account", "cursor", "limit"])
+    let text = try QueryText(
+      query, known: ["account", "cursor", "limit", QueryText.consistencyName])
+    consistency = try text.consistency(default: consistency)
     limit = try text.limit(default: Self.limitDefault, max: Self.limitMax)
     account = try text.account()
     if let bytes = text["cursor"] {

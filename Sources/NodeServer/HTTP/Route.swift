@@ -5,13 +5,17 @@ enum Route: Hashable {
 
   case pay
   case transactions(query: Substring)
-  case transaction(id: String)
+  case transaction(id: String, query: Substring)
   case ledger(query: Substring)
-  case health
-  case status
+  case health(query: Substring)
+  case status(query: Substring)
   case ping
   case live
   case ready
+  case members(query: Substring)
+  case leader(query: Substring)
+  case policy(query: Substring)
+  case operate(OperatorAction)
 
   /// The route of a request's method and target (RFC 9112 §3.2.1), or why there is none.
   init(method: String, target: String) throws(HTTPProblem) {
@@ -24,30 +28,64 @@ enum Route: Hashable {
     let mark = bytes.firstIndex(of: UInt8(ascii: "?")) ?? bytes.endIndex
     let path = target[..<mark]
     let query = mark == bytes.endIndex ? "" : target[bytes.index(after: mark)...]
-    guard let found = try Self.find(path, query: query) else {
-      throw .unknownPath(String(path))
+    let read = try Self.read(path, query: query)
+    let write = Self.write(path)
+    switch method {
+    case "GET", "HEAD":
+      if let read {
+        self = read
+        return
+      }
+    case "POST":
+      if let write {
+        self = write
+        return
+      }
+    case "PUT":
+      // A rule is set to a value, however often.
+      if let write, write == .operate(.policy) {
+        self = write
+        return
+      }
+    default: break
     }
-    guard method == "GET" || method == "HEAD" || method == "POST",
-      (method == "POST") == found.isPost
-    else { throw .wrongMethod(allow: found.isPost ? "POST" : "GET, HEAD", path: String(path)) }
-    self = found
+    throw Self.problem(path, canRead: read != nil, write: write)
   }
 
-  /// Whether it changes something.
-  var isPost: Bool { self == .pay }
+  /// Whether its request has a body.
+  var hasBody: Bool {
+    switch self {
+    case .pay, .operate: true
+    case .transactions, .transaction, .ledger, .health, .status, .ping, .live, .ready, .members,
+      .leader, .policy:
+      false
+    }
+  }
 
-  private static func find(
+  private static func write(_ path: Substring) -> Route? {
+    switch path {
+    case "/payment", "/pay": .pay
+    case "/v1/members": .operate(.members)
+    case "/v1/leader": .operate(.leader)
+    case "/v1/policy": .operate(.policy)
+    default: nil
+    }
+  }
+
+  private static func read(
     _ path: Substring, query: Substring
   ) throws(HTTPProblem) -> Route? {
     switch path {
-    case "/payment", "/pay": return .pay
     case "/transactions": return .transactions(query: query)
     case "/get_ledger": return .ledger(query: query)
-    case "/health": return .health
-    case "/status": return .status
+    case "/health": return .health(query: query)
+    case "/status": return .status(query: query)
     case "/ping": return .ping
     case "/livez": return .live
     case "/readyz": return .ready
+    case "/v1/members": return .members(query: query)
+    case "/v1/leader": return .leader(query: query)
+    case "/v1/policy": return .policy(query: query)
     default:
       let prefix = "/transactions/"
       guard path.hasPrefix(prefix), path.utf8.count > prefix.utf8.count else { return nil }
@@ -56,7 +94,15 @@ enum Route: Hashable {
         throw HTTPProblem(
           400, "path_malformed", "A % in the path must be followed by two hexadecimal digits")
       }
-      return .transaction(id: String(decoding: id, as: UTF8.self))
+      return .transaction(id: String(decoding: id, as: UTF8.self), query: query)
     }
+  }
+
+  private static func problem(_ path: Substring, canRead: Bool, write: Route?) -> HTTPProblem {
+    var methods: [String] = []
+    if canRead { methods += ["GET", "HEAD"] }
+    if let write { methods += write == .operate(.policy) ? ["POST", "PUT"] : ["POST"] }
+    guard !methods.isEmpty else { return .unknownPath(String(path)) }
+    return .wrongMethod(allow: methods.joined(separator: ", "), path: String(path))
   }
 }

@@ -4,7 +4,7 @@ import JSONText
 
 extension AnswerText {
   /// `GET /health`.
-  func health(_ status: NodeStatus) -> [UInt8] {
+  func health(_ status: NodeStatus, _ consistency: ReadConsistency) -> [UInt8] {
     var json = JSONWriter(capacity: 256)
     json.beginObject()
     json.key("node_id")
@@ -18,6 +18,7 @@ extension AnswerText {
     json.key("transaction_count")
     json.integer(status.transactionCount)
     if !status.reasons.isEmpty { reasons(status, into: &json) }
+    json.consistency(consistency)
     json.endObject()
     return json.bytes
   }
@@ -35,7 +36,7 @@ extension AnswerText {
   }
 
   /// `GET /status`.
-  func status(_ status: NodeStatus) -> [UInt8] {
+  func status(_ status: NodeStatus, _ consistency: ReadConsistency) -> [UInt8] {
     var json = JSONWriter(capacity: 2048)
     json.beginObject()
     json.key("node_id")
@@ -73,6 +74,15 @@ extension AnswerText {
     peerHealth(status.peers, into: &json)
     json.key("replication_status")
     replication(status, into: &json)
+    json.key("members_index")
+    json.integer(status.membershipIndex.rawValue)
+    json.key("members")
+    members(status, into: &json)
+    json.key("policy")
+    policyValues(status.policy, into: &json)
+    json.key("raft_faults")
+    faults(status.faults, into: &json)
+    json.consistency(consistency)
     json.endObject()
     return json.bytes
   }
@@ -185,6 +195,7 @@ extension HTTPProblem {
       json.key("field")
       json.string(field)
     }
+    if let consistency { json.consistency(consistency) }
     json.endObject()
     return json.bytes
   }

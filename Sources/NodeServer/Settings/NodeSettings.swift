@@ -48,8 +48,10 @@ package struct NodeSettings: Sendable {
   package var dataDirectory: String
   /// The cluster's name.
   package var clusterName: String
-  /// All voters' peer listeners.
+  /// The peer listeners of the first voters, or, for a node that joins, of those it knows.
   package var members: [(id: NodeID, address: HostPort)]
+  /// Whether this node is to be added to a running cluster.
+  package var isJoining: Bool
   /// Where this node's peer listener binds.
   package var peerBind: HostPort
   /// Time servers.
@@ -65,7 +67,8 @@ package struct NodeSettings: Sendable {
 
   init(
     id: NodeID, name: String, dataDirectory: String, clusterName: String,
-    members: [(id: NodeID, address: HostPort)], peerBind: HostPort, timeServers: [HostPort],
+    members: [(id: NodeID, address: HostPort)], isJoining: Bool, peerBind: HostPort,
+    timeServers: [HostPort],
     logLevel: Logger.Level, httpHost: String, integers: [String: Int]
   ) {
     self.id = id
@@ -73,6 +76,7 @@ package struct NodeSettings: Sendable {
     self.dataDirectory = dataDirectory
     self.clusterName = clusterName
     self.members = members
+    self.isJoining = isJoining
     self.peerBind = peerBind
     self.timeServers = timeServers
     self.logLevel = logLevel
@@ -93,9 +97,11 @@ package struct NodeSettings: Sendable {
 
   var replica: ReplicaConfiguration {
     let raft = RaftConfiguration(
-      id: id, initial: Membership(voters: members.map(\.id)), heartbeatTicks: ticks(.heartbeat),
+      id: id, initial: isJoining ? .none : Membership(voters: members.map(\.id)),
+      heartbeatTicks: ticks(.heartbeat),
       electionTicksMin: ticks(.electionMin), electionTicksMax: ticks(.electionMax),
-      inFlightMessagesMax: 256, entriesPerMessageMax: 256)
+      inFlightMessagesMax: 256, entriesPerMessageMax: 256,
+      leaseTicks: self[.lease] / Self.tickMilliseconds)
     var replica = ReplicaConfiguration(cluster: ClusterID(name: clusterName), raft: raft)
     replica.members = members.map {
       ClusterMember(id: $0.id, peerAddress: "\($0.address)")

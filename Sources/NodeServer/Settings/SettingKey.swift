@@ -7,6 +7,8 @@ package struct SettingKey: Sendable {
   package enum Kind: Sendable {
     /// A whole number in a range.
     case integer(default: Int, ClosedRange<Int>)
+    /// true or false.
+    case boolean(default: Bool)
     /// Text; nil: it must be given.
     case text(default: String?)
     /// A list of texts.
@@ -30,6 +32,7 @@ package struct SettingKey: Sendable {
   package var defaultText: String {
     switch kind {
     case .integer(let value, _): String(value)
+    case .boolean(let value): String(value)
     case .text(let value): value.map { $0.isEmpty ? "(empty)" : $0 } ?? "(required)"
     case .list(let values): values.isEmpty ? "(none)" : values.joined(separator: ",")
     }
@@ -50,7 +53,13 @@ extension SettingKey {
     "The cluster's name; nodes and segments of another one are refused.")
   static let clusterMembers = SettingKey(
     "cluster.members", .list(default: []),
-    "All voters as id=host:port of their peer listeners, this node's too; required.")
+    "The first voters as id=host:port of their peer listeners, this node's too; required. What the"
+      + " log says of members wins over it.")
+  static let clusterJoin = SettingKey(
+    "cluster.join", .boolean(default: false),
+    "Whether this node is to be added to a running cluster: it takes no part until an operator"
+      + " adds it, and cluster.members tells it where some of the others are. It matters while its"
+      + " log is empty.")
   static let peerBind = SettingKey(
     "cluster.bind_host", .text(default: ""),
     "Address that the peer listener binds; empty: the host of this node's own member entry.")
@@ -90,6 +99,11 @@ extension SettingKey {
   static let electionMax = SettingKey(
     "raft.election_milliseconds_max", .integer(default: 600, 40...120_000),
     "Longest such silence; the time is drawn anew each time.")
+  static let lease = SettingKey(
+    "raft.lease_milliseconds", .integer(default: 0, 0...60_000),
+    "For how long after a round of heartbeats a leader confirms reads without asking a majority; 0:"
+      + " it always asks. Less than raft.election_milliseconds_min, and the same on all nodes; the"
+      + " operator's guide tells its hazard.")
   static let batchEvents = SettingKey(
     "batch.events_max", .integer(default: 8192, 1...65_536), "Most events in one batch.")
   static let batchBytes = SettingKey(
@@ -152,10 +166,11 @@ extension SettingKey {
 
   /// Every setting, in the order of the documents.
   package static let all: [SettingKey] = [
-    nodeID, nodeName, dataDirectory, clusterName, clusterMembers, peerBind, httpHost, httpPort,
+    nodeID, nodeName, dataDirectory, clusterName, clusterMembers, clusterJoin, peerBind, httpHost,
+    httpPort,
     httpConnectionsMax, httpBodyBytesMax, httpIdleSeconds, httpThreads, paymentUnitsMax,
     pendingMax, answerMilliseconds, resendMilliseconds, heartbeat, electionMin, electionMax,
-    batchEvents, batchBytes, batchesInFlight, segmentBytes, compressionLevel, cacheBytes,
+    lease, batchEvents, batchBytes, batchesInFlight, segmentBytes, compressionLevel, cacheBytes,
     snapshotEvents, healthSuspect, healthDown, timeServers, timeServerPoll, timePeerPoll, timeDrift,
     timeSlew, timeHostBound,
     timeAheadMax, timeReportSeconds, testRawOffset, testRawDrift, logLevel,

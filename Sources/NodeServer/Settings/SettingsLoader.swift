@@ -39,6 +39,7 @@ package struct SettingsLoader: Sendable {
       }
       integers[key.name] = value
     }
+    let isJoining = try await boolean(.clusterJoin)
     guard let number = integers[SettingKey.nodeID.name], number > 0 else {
       throw .missing(key: SettingKey.nodeID.name)
     }
@@ -56,7 +57,8 @@ package struct SettingsLoader: Sendable {
       id: id, name: name,
       dataDirectory: try await text(.dataDirectory, emptyMeans: "data/\(name)"),
       clusterName: try await text(.clusterName, emptyMeans: "syncpay"), members: members,
-      peerBind: bind, timeServers: try Self.servers(try await list(.timeServers)),
+      isJoining: isJoining, peerBind: bind,
+      timeServers: try Self.servers(try await list(.timeServers)),
       logLevel: logLevel, httpHost: try await text(.httpHost, emptyMeans: "127.0.0.1"),
       integers: integers)
     try check(settings)
@@ -73,6 +75,15 @@ package struct SettingsLoader: Sendable {
       throw .contradiction(
         "raft.election_milliseconds_max must be more than raft.election_milliseconds_min")
     }
+    guard settings[.lease] < settings[.electionMin] else {
+      throw .contradiction(
+        "raft.lease_milliseconds must be less than raft.election_milliseconds_min: a lease that"
+          + " outlives an election lets a deposed leader answer")
+    }
+    guard !settings.isJoining || settings.members.count > 1 else {
+      throw .contradiction(
+        "cluster.join needs some node of the running cluster in cluster.members beside this one")
+    }
     guard settings[.healthDown] > settings[.healthSuspect] else {
       throw .contradiction(
         "health.down_milliseconds must be more than health.suspect_milliseconds")
@@ -82,6 +93,15 @@ package struct SettingsLoader: Sendable {
   private func integer(_ key: SettingKey) async throws(SettingsProblem) -> Int? {
     do { return try await reader.fetchInt(forKey: ConfigKey(key.name)) } catch {
       throw .wrongKind(key: key.name, reason: "must be a whole number (\(error))")
+    }
+  }
+
+  private func boolean(_ key: SettingKey) async throws(SettingsProblem) -> Bool {
+    guard case .boolean(let standard) = key.kind else {
+      preconditionFailure("\(key.name) is neither true nor false")
+    }
+    do { return try await reader.fetchBool(forKey: ConfigKey(key.name)) ?? standard } catch {
+      throw .wrongKind(key: key.name, reason: "must be true or false (\(error))")
     }
   }
 
@@ -149,6 +169,11 @@ package struct SettingsLoader: Sendable {
           throw .wrongKind(key: name, reason: "must be a whole number, not \"\(text)\"")
         }
         content = .int(number)
+      case .boolean:
+        guard let value = Bool(text) else {
+          throw .wrongKind(key: name, reason: "must be true or false, not \"\(text)\"")
+        }
+        content = .bool(value)
       case .text: content = .string(text)
       case .list: content = .stringArray(text.split(separator: ",").map(String.init))
       }

@@ -4,8 +4,10 @@ package enum SettingsReference {
   package static var text: String {
     SettingKey.all.map { key in
       var line = "\(key.name) = \(key.defaultText)"
-      if case .integer(_, let range) = key.kind {
-        line += "  (\(range.lowerBound) to \(range.upperBound))"
+      switch key.kind {
+      case .integer(_, let range): line += "  (\(range.lowerBound) to \(range.upperBound))"
+      case .boolean: line += "  (true or false)"
+      case .text, .list: break
       }
       return line + "\n    \(key.summary)"
     }.joined(separator: "\n")
@@ -15,8 +17,10 @@ package enum SettingsReference {
   package static var markdownTable: String {
     let rows = SettingKey.all.map { key in
       var range = ""
-      if case .integer(_, let values) = key.kind {
-        range = "\(values.lowerBound) – \(values.upperBound)"
+      switch key.kind {
+      case .integer(_, let values): range = "\(values.lowerBound) – \(values.upperBound)"
+      case .boolean: range = "true, false"
+      case .text, .list: break
       }
       return "| `\(key.name)` | \(key.defaultText) | \(range) | \(key.summary) |"
     }
