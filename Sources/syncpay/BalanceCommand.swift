@@ -8,12 +8,19 @@ struct BalanceCommand: OperatorCommand {
     discussion: """
       Without an account: all of them. Amounts are printed with the digits the node sent.
 
+      A balance holds everything that was acknowledged before it was asked for, whichever node \
+      answers. Without a majority no node can be sure of that: --consistency local then shows what \
+      the node has.
+
       With --format json: one object per balance and line.
 
       Example: syncpay balance alice bob
       """)
 
   @OptionGroup var nodes: NodeOptions
+
+  @Option(help: "How new the answer must be: linearizable or local.")
+  var consistency: Consistency = .linearizable
 
   @Argument(help: "The accounts; all when none is given.")
   var accounts: [String] = []
@@ -22,10 +29,12 @@ struct BalanceCommand: OperatorCommand {
     let addresses = try nodes.addresses()
     let rows = try await NodeClient.with { client in
       let reader = Reader(client: client, nodes: addresses, timeout: nodes.timeoutDuration)
-      guard !accounts.isEmpty else { return try await reader.ledger(account: nil) }
+      guard !accounts.isEmpty else { return try await reader.ledger(account: nil, consistency) }
       var rows: [LedgerRow] = []
       for account in accounts {
-        let found = try await reader.ledger(account: account).filter { $0.account == account }
+        let found = try await reader.ledger(account: account, consistency).filter {
+          $0.account == account
+        }
         if found.isEmpty { Terminal.note("\(account.printable) has no entries.") }
         rows += found
       }
@@ -46,11 +55,15 @@ struct BalanceCommand: OperatorCommand {
 
 extension Reader {
   /// The balances of one account, or of all; follows pages where the node pages them.
-  func ledger(account: String?) async throws -> [LedgerRow] {
+  func ledger(
+    account: String?, _ consistency: Consistency = .linearizable
+  ) async throws -> [LedgerRow] {
     var rows: [LedgerRow] = []
     var cursor: String?
     repeat {
-      let body = try await get("/get_ledger", [("account", account), ("cursor", cursor)])
+      let body = try await get(
+        "/get_ledger",
+        [("account", account), ("cursor", cursor), ("consistency", consistency.rawValue)])
       rows += LedgerRow.all(in: body)
       let next = body["next_cursor"]?.text
       guard next != cursor else { break }

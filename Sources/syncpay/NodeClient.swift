@@ -28,6 +28,8 @@ struct Answer: Sendable {
 /// Why there was no answer.
 struct NoAnswer: Error, Equatable {
   let reason: String
+  /// Whether it is certain that the node never got the request.
+  var isUnsent = false
 }
 
 /// A request to a node.
@@ -96,22 +98,26 @@ struct NodeClient: Sendable {
         body: try? JSONParser.parse(Array(body.readableBytesView)),
         text: String(buffer: body), retryAfter: seconds.map { .seconds(min(max($0, 0), 3_600)) })
     } catch {
-      throw NoAnswer(reason: Self.reason(error, timeout: timeout))
+      throw Self.noAnswer(error)
     }
   }
 
-  private static func reason(_ error: any Error, timeout: Duration) -> String {
+  private static func noAnswer(_ error: any Error) -> NoAnswer {
     if let error = error as? HTTPClientError {
       switch error {
-      case .deadlineExceeded, .readTimeout: return "no answer in time"
-      case .connectTimeout: return "no connection in time"
-      case .remoteConnectionClosed: return "closed the connection"
-      default: return error.shortDescription
+      case .deadlineExceeded, .readTimeout: return NoAnswer(reason: "no answer in time")
+      case .connectTimeout: return NoAnswer(reason: "no connection in time", isUnsent: true)
+      case .remoteConnectionClosed: return NoAnswer(reason: "closed the connection")
+      default: return NoAnswer(reason: error.shortDescription)
       }
     }
     let text = String(describing: error)
-    if text.contains("errno: 111") || text.contains("refused") { return "connection refused" }
-    if text.contains("errno: 104") || text.contains("reset") { return "connection reset" }
-    return String(text.prefix(120)).printable
+    if text.contains("errno: 111") || text.contains("refused") {
+      return NoAnswer(reason: "connection refused", isUnsent: true)
+    }
+    if text.contains("errno: 104") || text.contains("reset") {
+      return NoAnswer(reason: "connection reset")
+    }
+    return NoAnswer(reason: String(text.prefix(120)).printable)
   }
 }

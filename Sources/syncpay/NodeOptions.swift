@@ -6,6 +6,11 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
   case table, json
 }
 
+/// How new the answer to a read must be.
+enum Consistency: String, ExpressibleByArgument, CaseIterable, Sendable {
+  case local, linearizable
+}
+
 /// Where a node answers, and the name the person knows it by.
 struct NodeAddress: Equatable, Sendable {
   let url: String

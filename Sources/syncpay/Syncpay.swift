@@ -19,7 +19,8 @@ struct Syncpay: AsyncParsableCommand {
     version: "syncpay 0.1.0",
     subcommands: [
       PayCommand.self, TransactionsCommand.self, BalanceCommand.self, StatusCommand.self,
-      ClusterCommand.self, DemoCommand.self,
+      MembersCommand.self, LeaderCommand.self, PolicyCommand.self, ClusterCommand.self,
+      DemoCommand.self,
     ])
 }
 

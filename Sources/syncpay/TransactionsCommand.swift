@@ -28,6 +28,9 @@ struct TransactionsCommand: OperatorCommand {
   @Option(help: "Only payments before this time.")
   var to: String?
 
+  @Option(help: "How new the answer must be: local or linearizable.")
+  var consistency: Consistency = .local
+
   @Option(help: "The most payments of one page.")
   var limit: Int = 50
 
@@ -69,6 +72,7 @@ struct TransactionsCommand: OperatorCommand {
   private func query(cursor: String?) -> [(String, String?)] {
     [
       ("limit", String(limit)), ("cursor", cursor), ("account", account),
+      ("consistency", consistency.rawValue),
       ("from", from.flatMap(Moment.secondsText(typed:))),
       ("to", to.flatMap(Moment.secondsText(typed:))),
     ]

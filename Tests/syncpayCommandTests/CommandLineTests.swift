@@ -28,7 +28,11 @@ import Testing
     ["status", "--node", "ftp://x"], ["status", "--node", ""], ["status", "--timeout", "0"],
     ["status", "--format", "xml"], ["transactions", "--limit", "0"],
     ["transactions", "--from", "yesterday"], ["cluster", "start", "--wait", "-1"],
-    ["demo", "stress", "--clients", "0"], ["nonsense"],
+    ["demo", "stress", "--clients", "0"], ["nonsense"], ["members", "add", "4"],
+    ["members", "add", "0", "--peer", "a:1"], ["members", "remove", "1024"],
+    ["members", "remove", "node3"], ["members", "replace", "3"],
+    ["leader", "transfer", "--to", "x"], ["policy", "set", "segment.bytes"],
+    ["balance", "--consistency", "strong"],
   ])
   func `wrong command lines are usage errors`(_ arguments: [String]) throws {
     do {
@@ -53,6 +57,30 @@ import Testing
     #expect(
       try cluster.nodes.addresses(environment: ["SYNCPAY_NODES": "a:1"]).map(\.name)
         == ["node1", "node2", "node3"])
+  }
+
+  @Test func `operators' requests are sent as they were typed`() throws {
+    let add = try #require(
+      try Syncpay.parseAsRoot([
+        "members", "add", "4", "--peer", "10.0.0.4:6001", "--client", "10.0.0.4:5001",
+      ]) as? MembersAdd)
+    #expect(add.request.method == "POST")
+    #expect(add.request.path == "/v1/members")
+    #expect(
+      String(decoding: add.request.body ?? [], as: UTF8.self)
+        == #"{"action":"add","id":4,"peer":"10.0.0.4:6001","client":"10.0.0.4:5001"}"#)
+    let transfer = try #require(try Syncpay.parseAsRoot(["leader", "transfer"]) as? LeaderTransfer)
+    #expect(transfer.request.body == Array("{}".utf8))
+    let to = try #require(
+      try Syncpay.parseAsRoot(["leader", "transfer", "--to", "2"]) as? LeaderTransfer)
+    #expect(to.request.body == Array(#"{"to":2}"#.utf8))
+    let set = try #require(
+      try Syncpay.parseAsRoot(["policy", "set", "segment.bytes", "8388608"]) as? PolicySet)
+    #expect(set.request.path == "/v1/policy")
+    #expect(set.request.body == Array(#"{"key":"segment.bytes","value":"8388608"}"#.utf8))
+    #expect(try Syncpay.parseAsRoot(["members"]) is MembersList)
+    #expect(try Syncpay.parseAsRoot(["leader"]) is LeaderShow)
+    #expect(try Syncpay.parseAsRoot(["policy"]) is PolicyGet)
   }
 
   @Test func `every command has an abstract and a discussion`() {

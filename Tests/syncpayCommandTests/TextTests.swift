@@ -20,6 +20,30 @@ import Testing
     #expect(table.lines(withTitles: false) == ["x\\u{1B}[2J\\u{A}\\u{202E}y"])
   }
 
+  @Test func `members and rules are tables`() throws {
+    let members = try JSONParser.parse(
+      #"{"leader":"a","leader_id":1,"members":[{"id":1,"name":"a","role":"voter","peer":"h:1","#
+        + #""client":null,"health":"healthy","match_index":9,"lag_batches":0},{"id":12,"#
+        + #""name":"b","role":"learner","peer":"h:2","client":"h:3","health":"down","#
+        + #""match_index":null,"lag_batches":null}]}"#)
+    #expect(
+      MembersList.table(members).lines() == [
+        "ID  NAME  ROLE           STATE    MATCH  LAG  PEER  CLIENT",
+        " 1  a     voter, leader  healthy      9    0  h:1   -",
+        "12  b     learner        down         -    -  h:2   h:3",
+      ])
+    let policy = try JSONParser.parse(
+      #"{"policy":[{"key":"retain.days","value":"30","set":true,"values":"days"},"#
+        + #"{"key":"segment.bytes","value":null,"set":false,"values":"bytes"}]}"#)
+    #expect(
+      PolicyGet.table(try PolicyGet.rules(policy, key: nil)).lines() == [
+        "RULE           VALUE  SET  VALUES", "retain.days       30  yes  days",
+        "segment.bytes      -  no   bytes",
+      ])
+    #expect(try PolicyGet.rules(policy, key: "retain.days").count == 1)
+    #expect(throws: CommandFailure.self) { try PolicyGet.rules(policy, key: "retain") }
+  }
+
   @Test func `times are printed with all their digits`() {
     #expect(Moment.utc(secondsText: "1727123456.789") == "2024-09-23T20:30:56.789Z")
     #expect(Moment.utc(secondsText: "0") == "1970-01-01T00:00:00Z")
