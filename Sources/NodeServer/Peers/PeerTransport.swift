@@ -102,13 +102,18 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
       let known = before.first { $0.id == member.id }?.address
       return (HostPort(member.peerAddress) ?? known).map { (member.id, $0) }
     }
-    for old in before where !addresses.contains(where: { $0.id == old.id }) {
-      // What was written last tells it that it has left.
-      connections[old.id]?.flush()
-      connections[old.id]?.fail("node \(old.id.rawValue) is a member no more")
-      dials[old.id]?.connection?.fail("node \(old.id.rawValue) is a member no more")
-    }
+    let gone = before.map(\.id).filter { id in !addresses.contains { $0.id == id } }
+    // Later: the end of a connection is told to the node, which is in the middle of a step now.
+    if !gone.isEmpty { loop.execute { for peer in gone { self.hangUp(peer) } } }
     for peer in addresses where peer.id > hello.node { dial(peer.id) }
+  }
+
+  private func hangUp(_ peer: NodeID) {
+    guard !addresses.contains(where: { $0.id == peer }) else { return }
+    // What was written last tells it that it has left.
+    connections[peer]?.flush()
+    connections[peer]?.fail("node \(peer.rawValue) is a member no more")
+    dials[peer]?.connection?.fail("node \(peer.rawValue) is a member no more")
   }
 
   /// Hands all written messages to the kernel.
