@@ -13,15 +13,20 @@ typealias Settings = [String: Int]
 final class TestNode: Sendable {
   let number: Int
   let endpoint: Endpoint
+  /// Where the other nodes find it.
+  let peer: Endpoint
   let directory: String
   /// What stands in front of its command.
   private let launcher: Mutex<[String]>
   private let process = Mutex<ChildProcess?>(nil)
   private let environment = Mutex<[String: String]>([:])
 
-  init(_ number: Int, endpoint: Endpoint, directory: String, launcher: [String] = []) {
+  init(
+    _ number: Int, endpoint: Endpoint, peerPort: Int, directory: String, launcher: [String] = []
+  ) {
     self.number = number
     self.endpoint = endpoint
+    peer = Endpoint(host: endpoint.host, port: peerPort)
     self.directory = directory
     self.launcher = Mutex(launcher)
   }
@@ -71,9 +76,11 @@ final class TestNode: Sendable {
       .request("GET", target)
   }
 
-  func post(_ body: String, timeoutMilliseconds: Int = 8000) throws -> HTTPReply {
+  func post(
+    _ body: String, to path: String = "/payment", timeoutMilliseconds: Int = 8000
+  ) throws -> HTTPReply {
     try HTTPConnection(endpoint, timeoutMilliseconds: timeoutMilliseconds)
-      .request("POST", "/payment", body: Array(body.utf8))
+      .request("POST", path, body: Array(body.utf8))
   }
 
   /// `GET /status`, or nil while the node does not answer.
@@ -103,12 +110,13 @@ final class TestNode: Sendable {
     return all
   }
 
-  /// The balances of the whole ledger by account, USD, page by page.
+  /// The balances of the node's own ledger by account, USD, page by page.
   func balances() throws -> [String: String] {
     var all: [String: String] = [:]
     var cursor: String?
     repeat {
-      let reply = try get("/get_ledger?limit=1000" + (cursor.map { "&cursor=\($0)" } ?? ""))
+      let reply = try get(
+        "/get_ledger?consistency=local&limit=1000" + (cursor.map { "&cursor=\($0)" } ?? ""))
       guard reply.status == 200 else { throw HarnessProblem("\(name): \(reply)") }
       for member in reply.json["balances"].members { all[member.key] = member.value.digits }
       cursor = reply.json["next_cursor"].string
@@ -136,36 +144,44 @@ final class TestNode: Sendable {
 /// Real `syncpayd` processes over a fresh directory, on free ports or in a network of their own.
 final class Cluster: Sendable {
   let nodes: [TestNode]
+  /// How many of them, the first, begin the cluster; the others may be added to it.
+  let founderCount: Int
   let directory: String
   /// The network, where it is the cluster's own.
   let lab: NetworkLab?
 
   /// Writes the nodes' files; starts nothing.
   init(
-    nodes count: Int = 3, _ settings: Settings = [:], perNode: [Int: Settings] = [:],
-    in lab: NetworkLab? = nil
+    nodes count: Int = 3, joining: Int = 0, _ settings: Settings = [:],
+    perNode: [Int: Settings] = [:], in lab: NetworkLab? = nil
   ) throws {
     self.lab = lab
+    founderCount = count
     let directory =
       FileManager.default.temporaryDirectory.path + "/syncpay-e2e-"
       + UUID().uuidString.prefix(8).lowercased()
     try FileManager.default.createDirectory(
       atPath: directory, withIntermediateDirectories: true)
     self.directory = directory
-    let ports = try freePorts(2 * count)
-    nodes = (1...count).map {
+    let ports = try freePorts(2 * (count + joining))
+    nodes = (1...count + joining).map {
       TestNode(
         $0,
         endpoint: Endpoint(host: lab?.address($0) ?? "127.0.0.1", port: ports[$0 - 1]),
-        directory: directory, launcher: lab?.launcher($0) ?? [])
-    }
-    let members = nodes.map {
-      "\"\($0.number)=\($0.endpoint.host):\(ports[count + $0.number - 1])\""
+        peerPort: ports[count + joining + $0 - 1], directory: directory,
+        launcher: lab?.launcher($0) ?? [])
     }
     for node in nodes {
+      let isJoining = node.number > count
+      let members = nodes.filter { $0.number <= count || $0.number == node.number }.map {
+        "\"\($0.number)=\($0.peer.host):\($0.peer.port)\""
+      }
       var sections: [String: [String]] = [
         "node": ["\"id\": \(node.number)", "\"data_directory\": \"\(node.data)\""],
-        "cluster": ["\"name\": \"e2e\"", "\"members\": [\(members.joined(separator: ", "))]"],
+        "cluster": [
+          "\"name\": \"e2e\"", "\"members\": [\(members.joined(separator: ", "))]",
+          "\"join\": \(isJoining)",
+        ],
         "http": ["\"host\": \"\(node.endpoint.host)\"", "\"port\": \(node.httpPort)"],
       ]
       var all = Self.usual.merging(settings) { $1 }
@@ -190,9 +206,11 @@ final class Cluster: Sendable {
 
   var running: [TestNode] { nodes.filter(\.isRunning) }
 
+  /// Starts those that begin the cluster.
   func start() throws {
-    for node in nodes { try node.start() }
-    for node in nodes { try waitUntilReady(node) }
+    let founders = nodes.prefix(founderCount)
+    for node in founders { try node.start() }
+    for node in founders { try waitUntilReady(node) }
     _ = try waitForLeader()
   }
 
@@ -274,14 +292,15 @@ final class Cluster: Sendable {
 /// Runs a test's body over a fresh cluster on threads that may block, and attaches the nodes' logs
 /// where it fails.
 func withCluster(
-  nodes count: Int = 3, _ settings: Settings = [:], perNode: [Int: Settings] = [:],
-  in network: TestNetwork = .loopback, isStarted: Bool = true,
+  nodes count: Int = 3, joining: Int = 0, _ settings: Settings = [:],
+  perNode: [Int: Settings] = [:], in network: TestNetwork = .loopback, isStarted: Bool = true,
   _ body: @Sendable (Cluster) async throws -> Void
 ) async throws {
   try await withTaskExecutorPreference(BlockingExecutor.shared) {
-    let lab = try network.makeLab(nodes: count)
+    let lab = try network.makeLab(nodes: count + joining)
     defer { lab?.remove() }
-    let cluster = try Cluster(nodes: count, settings, perNode: perNode, in: lab)
+    let cluster = try Cluster(
+      nodes: count, joining: joining, settings, perNode: perNode, in: lab)
     defer { cluster.stop() }
     do {
       if isStarted { try cluster.start() }
