@@ -68,7 +68,12 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
     var hardState = try HardStateFile(
       files, directory: directory, clusterID: configuration.cluster, logIsEmpty: false)
     var remembered = hardState.state
-    let options = RecoveryOptions(knownDurable: remembered.knownDurable)
+    // What a snapshot holds was durable here, too.
+    let snapshot = SnapshotDirectory(
+      files, dataDirectory: directory, clusterID: configuration.cluster
+    ).newest { _ in }?.point.applied.index
+    let options = RecoveryOptions(
+      knownDurable: max(remembered.knownDurable, snapshot ?? .zero))
     let log = try LogRepair.inspect(
       files, directory: logDirectory, clusterID: configuration.cluster, recovery: options)
     if log.isTailSuspect && !remembered.isTailSuspect {

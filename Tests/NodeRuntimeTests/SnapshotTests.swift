@@ -212,6 +212,14 @@ import Testing
       }
       #expect(last == LogIndex(20) && durable == LogIndex(25))
     }
+    // What is missing is asked of the others, and the node knows that its tail is suspect.
+    let repair = try NodeRepair.begin(
+      PosixFileSystem(), directory: node.directory.path, configuration: configuration(),
+      peers: [NodeID(2)])
+    #expect(!repair.stretches.isEmpty)
+    let hardState = try HardStateFile(
+      PosixFileSystem(), directory: node.directory.path, clusterID: cluster, logIsEmpty: false)
+    #expect(hardState.state.isTailSuspect)
   }
 
   @Test func `a snapshot behind an unsealed segment is passed over, so that it is sealed`() throws {
