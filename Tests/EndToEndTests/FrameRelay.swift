@@ -20,6 +20,7 @@ final class FrameRelay: Sendable {
 
   private let impairment: Impairment
   private let cables = Mutex<[Cable]>([])
+  private let isClean = Atomic(false)
   private let isStopping = Atomic(false)
   private let hasEnded = DispatchSemaphore(value: 0)
   private let isStarted = Atomic(false)
@@ -47,6 +48,9 @@ final class FrameRelay: Sendable {
     isStarted.store(true, ordering: .relaxed)
     Thread.detachNewThread { self.carry() }
   }
+
+  /// From now on nothing is lost, and nothing waits but for what was sent before it.
+  func clean() { isClean.store(true, ordering: .relaxed) }
 
   /// Ends it, and removes the devices.
   func stop() {
@@ -82,7 +86,6 @@ final class FrameRelay: Sendable {
 
   private func carry() {
     let cables = self.cables.withLock { $0 }
-    let delay = Duration.milliseconds(impairment.delayMilliseconds)
     var late: [Frame] = []
     var generator = SystemRandomNumberGenerator()
     var polled = cables.flatMap { [$0.inner, $0.outer] }.map {
@@ -91,16 +94,18 @@ final class FrameRelay: Sendable {
     while !isStopping.load(ordering: .relaxed) {
       poll(&polled, nfds_t(polled.count), late.isEmpty ? 50 : 1)
       let now = ContinuousClock.now
+      let isClean = self.isClean.load(ordering: .relaxed)
+      let due = now + .milliseconds(isClean ? 0 : impairment.delayMilliseconds)
+      let lossPercent = isClean ? 0 : impairment.lossPercent
       for cable in cables {
         while let bytes = Self.read(cable.inner) {
-          guard Int.random(in: 0..<100, using: &generator) >= impairment.lossPercent else {
-            continue
-          }
-          late.append(Frame(due: now + delay, bytes: bytes, descriptor: cable.outer))
+          guard Int.random(in: 0..<100, using: &generator) >= lossPercent else { continue }
+          let last = late.last?.due ?? due
+          late.append(Frame(due: max(due, last), bytes: bytes, descriptor: cable.outer))
         }
         while let bytes = Self.read(cable.outer) { Self.write(bytes, to: cable.inner) }
       }
-      // One delay for all, so the frames stand in the order in which they are due.
+      // The frames stand in the order in which they are due.
       let ready = late.prefix { $0.due <= now }
       for frame in ready { Self.write(frame.bytes, to: frame.descriptor) }
       late.removeFirst(ready.count)

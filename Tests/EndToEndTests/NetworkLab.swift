@@ -68,6 +68,7 @@ final class NetworkLab: Sendable {
   private let count: Int
   /// The third number of the addresses 198.18.x.n, of the range for tests of networks (RFC 2544).
   private let subnet: Int
+  private let isImpaired: Bool
   private let relay = Mutex<FrameRelay?>(nil)
 
   /// Makes the network of nodes 1 to `count`. Precondition: the lab before this one was removed.
@@ -75,6 +76,7 @@ final class NetworkLab: Sendable {
     precondition((1...9).contains(count))
     try Self.removeLeftBehind()
     self.count = count
+    isImpaired = impairment != nil
     subnet = try Self.freeSubnet()
     Self.current.withLock { $0 = self }
     _ = Self.atExit
@@ -113,9 +115,14 @@ final class NetworkLab: Sendable {
     }
   }
 
-  /// Everything passes again.
+  /// Everything passes again, at once and whole.
   func heal() throws {
     for number in 1...count { try Self.nft(number, "flush chain ip lab input") }
+    guard isImpaired else { return }
+    if relay.withLock({ $0?.clean() }) != nil { return }
+    for number in 1...count {
+      try Self.tc(number, "qdisc", "delete", "dev", "eth0", "root")
+    }
   }
 
   /// Takes the network away, and all that runs in it. Goes on where a step fails: a part may never
@@ -154,12 +161,9 @@ final class NetworkLab: Sendable {
       "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", namespace)
     try Self.ip("link", "set", port, "master", Self.bridge, "up")
     guard let impairment else { return }
-    try Self.command(
-      try Self.find("tc"),
-      [
-        "-n", namespace, "qdisc", "add", "dev", "eth0", "root", "netem", "limit", "100000",
-        "delay", "\(impairment.delayMilliseconds)ms", "loss", "\(impairment.lossPercent)%",
-      ])
+    try Self.tc(
+      number, "qdisc", "add", "dev", "eth0", "root", "netem", "limit", "100000", "delay",
+      "\(impairment.delayMilliseconds)ms", "loss", "\(impairment.lossPercent)%")
   }
 
   private func prepare(_ number: Int) throws {
@@ -219,6 +223,10 @@ final class NetworkLab: Sendable {
   }
 
   private static func ip(_ arguments: String...) throws { try command(ipCommand, arguments) }
+
+  private static func tc(_ number: Int, _ arguments: String...) throws {
+    try command(try find("tc"), ["-n", namespace(number)] + arguments)
+  }
 
   private static func nft(_ number: Int, _ statement: String) throws {
     try command(
