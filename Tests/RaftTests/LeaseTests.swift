@@ -128,6 +128,9 @@ import Testing
     // Late answers from node 3 to what node 2 said before it followed node 1.
     var node = RaftNode.member(nodeB, of: voters, leaseTicks: 6)
     node.takeHeartbeat(2, from: nodeA)
+    node.takeTicks(9)
+    node.takeHeartbeat(2, from: nodeA, round: 2)
+    node.takeTicks(9)
     node.take(news, from: nodeC)
     #expect(node.term == Term(6))
     #expect(
@@ -138,7 +141,7 @@ import Testing
       node.take(same, from: nodeC).messages(to: nodeC)
         == [.voteResponse(term: Term(6), granted: false)])
     #expect(node.take(vote, from: nodeC).isEmpty)
-    node.takeTicks(10)
+    node.take(.tick)
     #expect(node.take(vote, from: nodeC).messages(to: nodeC).count == 1)
   }
 

@@ -109,6 +109,20 @@ import Testing
     #expect(node.term == Term(2))
   }
 
+  @Test func `a removed leader stays while only what is before its removal is committed`() throws {
+    var node = RaftNode.member(nodeA, of: three)
+    node.winAndSettle()
+    try node.change(voters: [nodeB, nodeC])
+    for peer in [nodeB, nodeC] { node.takeAck(3, from: peer) }
+    node.take(.propose(count: 2))
+    node.take(.proposeMembership(try #require(node.membershipDue)))
+    for peer in [nodeB, nodeC] { node.takeAck(5, from: peer) }
+    #expect(node.commit == LogIndex(5))
+    #expect(node.role == .leader)
+    for peer in [nodeB, nodeC] { node.takeAck(6, from: peer) }
+    #expect(node.role == .follower)
+  }
+
   @Test func `whoever is removed hears of the commit of its removal`() throws {
     var node = RaftNode.member(nodeA, of: three)
     node.winAndSettle()
@@ -154,6 +168,29 @@ import Testing
     #expect(matches.map(\.1) == [4, 3, 3, 3])
   }
 
+  @Test func `no member changes while leadership is handed over`() throws {
+    var node = try leaderWithLearner()
+    let change = try node.membershipChange(voters: three.voters, learners: [])
+    node.take(.transferLeadership(to: nodeB))
+    #expect(node.take(.proposeMembership(change)) == [.proposalDropped(count: 1)])
+    #expect(node.membership.learners == [nodeD])
+    var joint = try leaderWithLearner()
+    try joint.change(voters: [nodeA, nodeD])
+    for peer in [nodeB, nodeD] { joint.takeAck(4, from: peer) }
+    #expect(joint.membershipDue != nil)
+    joint.take(.transferLeadership(to: nodeD))
+    #expect(joint.membershipDue == nil)
+  }
+
+  @Test func `a learner is handed nothing, however much it holds`() throws {
+    var node = try leaderWithLearner()
+    #expect(node.take(.transferLeadership(to: nodeD)) == [.transferEnded(succeeded: false)])
+    node.take(.propose(count: 1))
+    node.takeAck(4, from: nodeD)
+    node.take(.transferLeadership(to: nil))
+    #expect(node.takeAck(4, from: nodeB).messages(to: nodeB).contains(.timeoutNow(term: Term(2))))
+  }
+
   // MARK: Who is needed although it leaves (thesis §4.2.2, figure 4.6)
 
   @Test func `who alone knows its removal campaigns by it and counts no vote of its own`() {
@@ -192,6 +229,16 @@ import Testing
     #expect(learner.role == .follower)
     learner.take(.timeoutNow(term: Term(1)), from: nodeA)
     #expect(learner.role == .follower)
+    // Not even by a configuration that may not be committed, in which it never was a voter.
+    let added = Membership(voters: three.voters, learners: [nodeD])
+    var fresh = RaftNode.member(
+      nodeD, of: .none,
+      changes: [
+        MembershipEntry(index: LogIndex(1), membership: three),
+        MembershipEntry(index: LogIndex(2), membership: added),
+      ], log: [1, 1])
+    fresh.takeTicks(100)
+    #expect(fresh.role == .follower)
     var nobody = RaftNode.member(nodeD, of: .none, term: 0, log: [])
     nobody.takeTicks(100)
     #expect(nobody.role == .follower)

@@ -13,6 +13,23 @@ import Testing
       #expect(progress.match == .zero)
     }
     #expect(node.progress[0].match == LogIndex(3))
+    // Of its own log it knows what is durable.
+    var late = RaftNode.test()
+    late.takeAppend(term: 1, after: EntryID(1, 1), [1, 1])
+    late.win()
+    #expect(late.progress[0].match == LogIndex(1))
+  }
+
+  @Test func `every refusal moves back, even one that cannot be`() {  // §5.3
+    for cause in [
+      AppendHint.Cause.logEnd(last: EntryID(9, 9)), .conflict(term: Term(1), first: LogIndex(9)),
+    ] {
+      var node = RaftNode.test(log: [1, 1, 1])
+      node.win()
+      node.take(.propose(count: 1))
+      node.take(.rejected(Term(2), previous: 3, cause), from: nodeB)
+      #expect(node.progress[1].next == LogIndex(3))
+    }
   }
 
   @Test func `a leader only appends`() {  // figure 3, leader append-only

@@ -32,6 +32,16 @@ import Testing
     #expect(!node.take(heard(Term(2), 2), from: nodeC).isEmpty)
   }
 
+  @Test func `the answer to a round that was never sent confirms nothing`() {
+    var node = RaftNode.test()
+    node.winAndSettle()
+    node.take(read(7))
+    #expect(node.take(heard(Term(2), 3), from: nodeB).isEmpty)
+    #expect(node.faults.malformed == 1)
+    node.take(read(8))
+    #expect(node.take(heard(Term(2), 2), from: nodeB).count == 1)
+  }
+
   @Test func `a later round confirms all reads before it, in order`() {
     var node = RaftNode.test()
     node.winAndSettle()
