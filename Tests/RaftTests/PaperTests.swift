@@ -73,6 +73,15 @@ import Testing
     #expect(ticksToCampaign(last: .zero) <= 11)
   }
 
+  @Test func `who knows the leader of a term votes for no other in it`() {  // §5.2
+    var node = RaftNode.test()
+    node.takeHeartbeat(2, from: nodeB)
+    let request = RaftMessage.voteRequest(term: Term(2), last: EntryID(9, 1), transfer: true)
+    #expect(
+      node.take(request, from: nodeC).messages(to: nodeC)
+        == [.voteResponse(term: Term(2), granted: false)])
+  }
+
   @Test func `commits are told once, and never fall`() {  // figure 2, commitIndex
     var node = RaftNode.test(log: [1, 1, 1])
     var told: [UInt64] = []

@@ -187,18 +187,23 @@ struct SimulatedCluster {
     let leading = nodes.indices.filter { nodes[$0].raft?.role == .leader }
     let any = Int.random(in: nodes.indices, using: &generator)
     let position = chance(50, of: 100) ? leading.randomElement(using: &generator) ?? any : any
-    switch Int.random(in: 0..<20, using: &generator) {
-    case 0...1: sides = nodes.map { _ in Int.random(in: 0...1, using: &generator) }
-    case 2...3: sides = [Int](repeating: 0, count: nodes.count)
-    case 4...6: try crash(position)
-    case 7: for position in nodes.indices where chance(70, of: 100) { try crash(position) }
-    case 8...11:
+    switch Int.random(in: 0..<26, using: &generator) {
+    case 0...2: sides = nodes.map { _ in Int.random(in: 0...1, using: &generator) }
+    // Who was alone before is now with the others: logs that went apart meet without their leader.
+    case 3...6: sides = nodes.indices.map { $0 == position ? 1 : 0 }
+    case 7...8: sides = [Int](repeating: 0, count: nodes.count)
+    case 9...11: try crash(position)
+    case 12: for position in nodes.indices where chance(70, of: 100) { try crash(position) }
+    case 13...16:
       for position in nodes.indices where nodes[position].raft == nil { start(position) }
-    case 12...14:
+    case 17...19:
       let target = chance(50, of: 100) ? nodes.randomElement(using: &generator)?.id : nil
       if nodes[position].raft != nil { try step(position, .transferLeadership(to: target)) }
-    case 15: try loseTail(position)
-    case 16...18: for leader in leading { try changeMembers(leader) }
+    case 20...21:
+      try loseTail(any)
+      // Whoever holds what was lost may be gone too.
+      for leader in leading where chance(50, of: 100) { try crash(leader) }
+    case 22...24: for leader in leading { try changeMembers(leader) }
     default:
       if nodes[position].raft != nil { try step(position, .unreachable(nodes[any].id)) }
     }
