@@ -56,6 +56,7 @@ let package = Package(
     .executable(name: "syncpay", targets: ["syncpay"]),
     .executable(name: "syncpay-audit", targets: ["syncpay-audit"]),
     .executable(name: "syncpay-bench", targets: ["syncpay-bench"]),
+    .executable(name: "syncpay-sim", targets: ["syncpay-sim"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -100,6 +101,12 @@ let package = Package(
         httpTypes, hummingbird, lifecycle,
         logging, configuration, systemPackage,
       ]),
+    library(
+      "Simulation",
+      [
+        "Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica",
+        "NodeRuntime", "Audit",
+      ]),
     command("syncpayd", ["HostFiles", "NodeServer", arguments, logging, lifecycle, unixSignals]),
     command("syncpay", [arguments, httpClient, nioCore, nioHTTP1]),
     command("syncpay-audit", ["Bytes", "Audit", "HostFiles", arguments]),
@@ -109,6 +116,7 @@ let package = Package(
         "CLZ4", "Bytes", "JSONText", "HybridTime", "Ledger", "SegmentLog", "HostFiles", "Timeline",
         "Audit", arguments, histogram, nioCore, nioPosix,
       ]),
+    command("syncpay-sim", ["Bytes", "Simulation", arguments]),
     tests("BytesTests", ["Bytes"]),
     tests("HybridTimeTests", ["Bytes", "HybridTime"]),
     tests("JSONTextTests", ["Bytes", "JSONText"]),
@@ -131,6 +139,12 @@ let package = Package(
       [
         "Bytes", "JSONText", "HybridTime", "Ledger", "SegmentLog", "HostFiles", "Timeline",
         "Audit",
+      ]),
+    tests(
+      "SimulationTests",
+      [
+        "Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica",
+        "NodeRuntime", "Simulation",
       ]),
     tests(
       "NodeServerTests",

@@ -1,0 +1,10 @@
+/// Every checker that watches a running world.
+struct Checks {
+  var elections = ElectionSafety()
+  var matching = LogMatching()
+  var committed = CommittedLog()
+  var applied = StateMachineSafety()
+  var ledger = ModelLedger()
+  var time = HonestTime()
+  var order = HybridOrder()
+}

@@ -1,0 +1,62 @@
+import Bytes
+
+/// How often what goes wrong, by the mean time between two faults of a kind in the whole cluster,
+/// nanoseconds; 0 is never.
+package struct FaultRates: Sendable {
+  /// A process ends at once, its machine goes on.
+  package var killMean: Int64 = 0
+  /// A machine loses its power.
+  package var crashMean: Int64 = 0
+  /// All machines lose their power.
+  package var blackoutMean: Int64 = 0
+  /// A process is drained, stopped, and started with other options.
+  package var rollingRestartMean: Int64 = 0
+  /// A process gets no time for a while.
+  package var pauseMean: Int64 = 0
+  /// Links are cut: both ways, one way, so that one node sees both halves, or on and off.
+  package var partitionMean: Int64 = 0
+  /// One link holds everything back for a while.
+  package var clogMean: Int64 = 0
+  /// A connection breaks.
+  package var disconnectMean: Int64 = 0
+  /// A sync, a write or a read fails once.
+  package var diskErrorMean: Int64 = 0
+  /// A disk is full for a while.
+  package var diskFullMean: Int64 = 0
+  /// A disk is slow, or hangs, for a while.
+  package var slowDiskMean: Int64 = 0
+  /// Durable, vouched-for bytes of one node change.
+  package var damageMean: Int64 = 0
+  /// A system clock is set, stopped or started.
+  package var clockFaultMean: Int64 = 0
+  /// Of 1000 messages that tell of a vote, so many are followed by the sender's crash.
+  package var crashAfterVotePermille = 0
+  /// Whether a power failure may keep a later write of a file and lose an earlier one.
+  package var reordersWrites = false
+
+  /// No faults.
+  package static var none: FaultRates { FaultRates() }
+
+  private init() {}
+
+  init(_ random: inout SeededGenerator) {
+    func mean(_ permille: Int, _ seconds: ClosedRange<Int>) -> Int64 {
+      random.chance(permille) ? Int64(random.number(seconds)) * Span.second : 0
+    }
+    killMean = mean(500, 2...20)
+    crashMean = mean(600, 2...15)
+    blackoutMean = mean(250, 5...20)
+    rollingRestartMean = mean(300, 3...15)
+    pauseMean = mean(400, 2...15)
+    partitionMean = mean(600, 2...12)
+    clogMean = mean(400, 1...10)
+    disconnectMean = mean(400, 1...10)
+    diskErrorMean = mean(300, 3...20)
+    diskFullMean = mean(150, 5...20)
+    slowDiskMean = mean(400, 2...10)
+    damageMean = mean(250, 5...20)
+    clockFaultMean = mean(400, 2...10)
+    crashAfterVotePermille = random.pick([0, 0, 20, 100])
+    reordersWrites = random.chance(300)
+  }
+}

@@ -1,0 +1,137 @@
+import Bytes
+import ClockSync
+import HybridTime
+import NodeRuntime
+import Raft
+import Replica
+import SegmentLog
+
+/// One machine: its disk and clocks outlive the processes on it.
+final class SimulatedHost {
+  /// Place among the hosts, from 0.
+  let place: Int
+  let id: NodeID
+  let disk: SimulatedDisk
+  var clock: SimulatedClock
+  /// What the next process is told.
+  var options: NodeOptions
+  /// How many processes have been started; names the one that runs.
+  var life = 0
+  /// The process, or nil while the machine has none.
+  var process: SimulatedProcess?
+  /// Until when the process gets no time, nanoseconds.
+  var pausedUntil: Int64 = 0
+  /// Storage takes so many times as long.
+  var diskSlowness: Int64 = 1
+  /// The next storage job takes so much longer, nanoseconds.
+  var diskHang: Int64 = 0
+  /// Why no process can ever start here again.
+  var lostReason: String?
+  /// Whether its durable bytes were changed, or may be out of order: it may be lost.
+  var isSuspect = false
+  /// Whether a message that is worth a crash has just left.
+  var crashesSoon = false
+  /// Whether a start is planned.
+  var isStarting = false
+  /// The log as the running process holds it, from index 1 on.
+  var log: [Batch] = []
+  var durability = Durability()
+  /// The last term that the running process told of.
+  var term: Term?
+  /// The index up to which the hard state on disk vouches for the log.
+  var vouched = LogIndex.zero
+
+  static let directory = "data"
+
+  init(place: Int, clock: SimulatedClock, options: NodeOptions, diskSeed: UInt64) {
+    self.place = place
+    id = NodeID(UInt16(place + 1))
+    disk = SimulatedDisk(seed: diskSeed)
+    self.clock = clock
+    self.options = options
+  }
+}
+
+/// A running node with its storage.
+final class SimulatedProcess {
+  var node: Node<SimulatedEnvironment>
+  let environment: SimulatedEnvironment
+  private var worker: StorageWorker<SimulatedDisk>
+  let reader: LogReader<SimulatedDisk>
+  /// The group that storage works on.
+  var current: [StorageWork] = []
+  var isStoring = false
+  var isPumpDue = false
+  /// What the last look at the node showed.
+  var progress: NodeSnapshot
+  let started: Int64
+
+  init(
+    node: consuming Node<SimulatedEnvironment>, environment: SimulatedEnvironment,
+    worker: consuming StorageWorker<SimulatedDisk>, reader: LogReader<SimulatedDisk>,
+    started: Int64
+  ) {
+    progress = node.snapshot()
+    self.node = node
+    self.environment = environment
+    self.worker = worker
+    self.reader = reader
+    self.started = started
+  }
+
+  /// Carries out the current group.
+  func performCurrent() throws(LogError) -> StorageReport { try worker.perform(current) }
+}
+
+/// What a node is given of the world.
+final class SimulatedEnvironment: NodeEnvironment {
+  private unowned let world: World
+  private let host: SimulatedHost
+  /// Storage work that waits for the group under way.
+  var waiting: [StorageWork] = []
+  /// The clock that clients' payments are stamped by.
+  private(set) var discipline: ClockDiscipline?
+  /// Whether the clock has been compared with others since the start.
+  var hasSynchronized: Bool { discipline?.hasSynchronized ?? false }
+  /// Why the node must stop.
+  private(set) var haltReason: String?
+
+  init(world: World, host: SimulatedHost) {
+    self.world = world
+    self.host = host
+  }
+
+  func hostTime() -> HostTime { host.clock.time(at: world.now) }
+
+  func send(_ message: PeerMessage, to peer: NodeID) { world.send(message, from: host, to: peer) }
+
+  func store(_ work: [StorageWork]) {
+    waiting.append(contentsOf: work.compactMap { world.canaried($0) })
+    world.logged(work, at: host)
+  }
+
+  func readAndSend(_ request: AppendRequest, to peer: NodeID) {
+    world.read(request, for: peer, at: host)
+  }
+
+  func settle(_ settlements: [PaymentSettlement]) {
+    for settlement in settlements { world.settled(settlement) }
+  }
+
+  func publish(_ discipline: ClockDiscipline) { self.discipline = discipline }
+
+  func askTimeServer(_ server: UInt16, datagram: [UInt8]) {
+    world.askServer(Int(server), datagram: datagram, from: host)
+  }
+
+  func note(_ note: NodeNote) { world.noted(note, at: host) }
+
+  func halt(_ reason: String) { haltReason = haltReason ?? reason }
+
+  /// The clock as clients' tasks read it.
+  func readClock() -> ClockReading? {
+    let time = hostTime()
+    return discipline?.reading(
+      rawNanoseconds: time.rawNanoseconds, monotonicNanoseconds: time.monotonicNanoseconds)
+  }
+}

@@ -1,0 +1,99 @@
+/// How much happened in one world or in many.
+package struct SimulationStatistics: Sendable {
+  /// Virtual time, nanoseconds.
+  package var virtualNanoseconds: Int64 = 0
+  /// Events of all kinds.
+  package var eventCount = 0
+  /// Peer messages sent.
+  package var messageCount = 0
+  /// Clients' payments.
+  package var operationCount = 0
+  /// Payments that were answered as applied or duplicate.
+  package var acknowledgedCount = 0
+  /// Look-ups by id.
+  package var lookupCount = 0
+  /// Batches committed.
+  package var committedBatches = 0
+  /// Elections won.
+  package var electionCount = 0
+  /// Segments that ended.
+  package var segmentCount = 0
+  /// Readings whose bound was compared with true time.
+  package var boundChecks = 0
+  /// Reads from segments for followers that were behind.
+  package var catchUpReads = 0
+  /// Processes started, the first of each host included.
+  package var startCount = 0
+  /// Starts that failed for a disk error and were tried again.
+  package var failedStarts = 0
+  /// Hosts that damage kept down for good.
+  package var lostHosts = 0
+  /// Disk operations that a fault made fail.
+  package var diskFaultHits = 0
+  /// Faults by kind, in the order of ``FaultKind/allCases``.
+  package var faults = [Int](repeating: 0, count: FaultKind.allCases.count)
+  /// From the end of the faults until the cluster was at rest, nanoseconds; the longest.
+  package var settledAfterMax: Int64 = 0
+
+  /// Nothing happened.
+  package init() {}
+
+  /// Counts a fault.
+  mutating func count(_ kind: FaultKind) {
+    if let place = FaultKind.allCases.firstIndex(of: kind) { faults[place] += 1 }
+  }
+
+  /// Counts another world's in.
+  package mutating func add(_ other: SimulationStatistics) {
+    virtualNanoseconds += other.virtualNanoseconds
+    eventCount += other.eventCount
+    messageCount += other.messageCount
+    operationCount += other.operationCount
+    acknowledgedCount += other.acknowledgedCount
+    lookupCount += other.lookupCount
+    committedBatches += other.committedBatches
+    electionCount += other.electionCount
+    segmentCount += other.segmentCount
+    boundChecks += other.boundChecks
+    catchUpReads += other.catchUpReads
+    startCount += other.startCount
+    failedStarts += other.failedStarts
+    lostHosts += other.lostHosts
+    diskFaultHits += other.diskFaultHits
+    for place in faults.indices { faults[place] += other.faults[place] }
+    settledAfterMax = max(settledAfterMax, other.settledAfterMax)
+  }
+
+  /// One line for each count.
+  package var lines: [String] {
+    let counts = zip(FaultKind.allCases, faults).filter { $0.1 > 0 }
+      .map { "\($0.0.rawValue) \($0.1)" }.joined(separator: ", ")
+    return [
+      "virtual time \(virtualNanoseconds / Span.second) s, \(eventCount) events, "
+        + "\(messageCount) messages, \(startCount) starts",
+      "\(operationCount) payments, \(acknowledgedCount) acknowledged, \(lookupCount) look-ups, "
+        + "\(committedBatches) batches, \(segmentCount) segments, \(electionCount) elections, "
+        + "\(catchUpReads) catch-up reads",
+      "\(boundChecks) bounds compared with true time",
+      "faults: \(counts.isEmpty ? "none" : counts); \(diskFaultHits) disk operations failed, "
+        + "\(failedStarts) starts failed, \(lostHosts) hosts lost to damage",
+      "settled at most \(settledAfterMax / Span.millisecond) ms after the faults",
+    ]
+  }
+}
+
+/// What one world came to.
+package struct SimulationResult: Sendable {
+  /// What the seed decided.
+  package let options: SimulationOptions
+  /// The property that did not hold, if one did not.
+  package let violation: Violation?
+  /// The same for every run of these options.
+  package let traceHash: UInt64
+  /// The trace's lines, if they were kept.
+  package let trace: [String]
+  /// How much happened.
+  package let statistics: SimulationStatistics
+  /// After a violation, all files of all nodes: `node1/log/…`.
+  package let files: [(path: String, bytes: [UInt8])]
+}

@@ -1,0 +1,246 @@
+import Bytes
+import NodeRuntime
+import SegmentLog
+
+/// The fault planner: what goes wrong, when, and how much of it at most.
+///
+/// The protocol promises to survive, and the planner never exceeds:
+/// - any number of processes killed and machines without power, all at once included, as long as a
+///   majority comes back with its disks;
+/// - any partition, delay, loss and repetition of messages;
+/// - un-synced writes lost, torn, or kept out of order; failed syncs, writes and reads; a full disk;
+/// - durable bytes that change on a minority of the nodes, where the hard state vouches for them, so
+///   that they are known as damage at the next start. What no later write and no hard state vouches
+///   for (the newest batches, the hard state itself) no node alone can tell from what was never
+///   written, so bit rot, lost and misdirected writes are put into vouched-for bytes only. A node
+///   that finds damage stays down: it counts as lost until logs can be repaired from a peer;
+/// - system clocks set by any amount, backwards, and standing still, while a process runs; at its
+///   start they are within `rawOffsetMax` of true time. Oscillators within the configured drift;
+/// - one false time server of three or more, off by more than an exchange of four seconds can hide;
+///   where one is false all servers are heard, else a false one could be the only voice.
+extension World {
+  func planFaults() {
+    for kind in FaultKind.allCases { plan(kind) }
+  }
+
+  private func plan(_ kind: FaultKind) {
+    let mean = kind.mean(options.faults)
+    guard mean > 0 else { return }
+    schedule(.fault(kind), in: faultRandom.span(mean / 4...2 * mean))
+  }
+
+  func strike(_ kind: FaultKind) {
+    guard !isSettling else { return }
+    plan(kind)
+    if carryOut(kind, at: hosts[faultRandom.number(0...hosts.count - 1)]) {
+      statistics.count(kind)
+      trace.note(now, "fault: \(kind.rawValue)")
+    }
+  }
+
+  /// False where the fault does not apply now.
+  private func carryOut(_ kind: FaultKind, at host: SimulatedHost) -> Bool {
+    let isRunning = host.process != nil
+    switch kind {
+    case .kill: if isRunning { crash(host, losesPower: false, "killed") }
+    case .crash: if isRunning { crash(host, losesPower: true, "power lost") }
+    case .blackout:
+      for host in hosts where host.process != nil { crash(host, losesPower: true, "blackout") }
+      return true
+    case .rollingRestart: if isRunning { drain(host) }
+    case .pause:
+      if isRunning {
+        host.pausedUntil =
+          now + faultRandom.logarithmicSpan(10 * Span.millisecond...6 * Span.second)
+      }
+    case .partition: return partition()
+    case .clog: return clog()
+    case .disconnect: return disconnect(host)
+    case .diskError: if isRunning { breakDisk(host) }
+    case .diskFull:
+      host.disk.faults.isFull = true
+      end(.diskFull(host.place), 200 * Span.millisecond...4 * Span.second)
+      return true
+    case .slowDisk: slowDown(host)
+    case .damage: return damage(host)
+    case .clockFault:
+      upsetClock(host)
+      return true
+    }
+    return isRunning
+  }
+
+  private func end(_ end: FaultEnd, _ range: ClosedRange<Int64>) {
+    schedule(.faultEnds(end), in: faultRandom.logarithmicSpan(range))
+  }
+
+  func endFault(_ end: FaultEnd) {
+    switch end {
+    case .mend(let links):
+      guard !isSettling else { return }
+      for (from, to) in links {
+        for (frame, time) in network.mend(from, to, now: now) {
+          schedule(.frame(frame, life: hosts[frame.to].life), in: time - now)
+        }
+      }
+    case .diskFull(let place): hosts[place].disk.faults.isFull = false
+    case .slowDisk(let place): hosts[place].diskSlowness = 1
+    case .clockFrozen(let place): hosts[place].clock.setFrozen(false, at: now)
+    case .drained(let place, let life):
+      guard hosts[place].life == life else { return }
+      hosts[place].options = NodeOptions(&faultRandom)
+      hosts[place].options.keepTimeouts(of: options.node)
+      crash(hosts[place], losesPower: false, "stopped to restart with other options")
+    }
+  }
+
+  private func drain(_ host: SimulatedHost) {
+    act(host, host.life) { node, _ in node.drain() }
+    schedule(
+      .faultEnds(.drained(host.place, life: host.life)),
+      in: faultRandom.span(100 * Span.millisecond...Span.second))
+  }
+
+  private func breakDisk(_ host: SimulatedHost) {
+    switch faultRandom.number(0...2) {
+    case 0: host.disk.faults.failsNextSync = true
+    case 1: host.disk.faults.failsNextWrite = true
+    default: host.disk.faults.failsNextRead = true
+    }
+  }
+
+  private func slowDown(_ host: SimulatedHost) {
+    if faultRandom.chance(400) {
+      host.diskHang = faultRandom.logarithmicSpan(50 * Span.millisecond...4 * Span.second)
+      return
+    }
+    host.diskSlowness = Int64(faultRandom.pick([10, 50, 200]))
+    end(.slowDisk(host.place), 200 * Span.millisecond...8 * Span.second)
+  }
+
+  private func upsetClock(_ host: SimulatedHost) {
+    if faultRandom.chance(300) {
+      host.clock.setFrozen(true, at: now)
+      return end(.clockFrozen(host.place), 50 * Span.millisecond...5 * Span.second)
+    }
+    let amount = faultRandom.logarithmicSpan(Span.millisecond...3600 * Span.second)
+    host.clock.step(by: faultRandom.chance(500) ? amount : -amount, at: now)
+  }
+}
+
+// MARK: - The network's
+
+extension World {
+  private func partition() -> Bool {
+    guard hosts.count > 1 else { return false }
+    let links = linksToCut()
+    for (from, to) in links { network.cut(from, to) }
+    let range = 100 * Span.millisecond...10 * Span.second
+    let span = faultRandom.logarithmicSpan(range)
+    schedule(.faultEnds(.mend(links)), in: span)
+    // A flapping one comes back a few times, each as long as the first.
+    if faultRandom.chance(250) {
+      for flap in 1...3 where now + 2 * Int64(flap) * span < options.activeNanoseconds {
+        schedule(.flap(links, span), in: 2 * Int64(flap) * span)
+      }
+    }
+    return true
+  }
+
+  /// A flapping partition is back.
+  func flap(_ links: [(Int, Int)], _ span: Int64) {
+    guard !isSettling else { return }
+    for (from, to) in links { network.cut(from, to) }
+    schedule(.faultEnds(.mend(links)), in: span)
+  }
+
+  private func linksToCut() -> [(Int, Int)] {
+    var side = hosts.indices.map { _ in faultRandom.chance(500) }
+    let odd = faultRandom.number(0...hosts.count - 1)
+    if !side.contains(true) || !side.contains(false) { side = side.map { _ in false } }
+    if !side.contains(true) { side[odd] = true }
+    let kind = faultRandom.number(0...2)
+    var links: [(Int, Int)] = []
+    for from in hosts.indices {
+      for to in hosts.indices where side[from] != side[to] {
+        // 0: both ways. 1: one way. 2: one node sees both halves.
+        if kind == 1 && side[from] { continue }
+        if kind == 2 && (from == odd || to == odd) { continue }
+        links.append((from, to))
+      }
+    }
+    return links
+  }
+
+  private func clog() -> Bool {
+    guard hosts.count > 1 else { return false }
+    let from = faultRandom.number(0...hosts.count - 1)
+    let to = (from + faultRandom.number(1...hosts.count - 1)) % hosts.count
+    network[link: from, to].cloggedUntil =
+      now + faultRandom.logarithmicSpan(50 * Span.millisecond...3 * Span.second)
+    return true
+  }
+
+  private func disconnect(_ host: SimulatedHost) -> Bool {
+    guard hosts.count > 1 else { return false }
+    let peer = (host.place + faultRandom.number(1...hosts.count - 1)) % hosts.count
+    guard let connection = network[side: host.place, peer].connection else { return false }
+    close(host.place, peer, connection)
+    return true
+  }
+}
+
+// MARK: - Damage
+
+extension World {
+  /// How many hosts may be lost for good: fewer than would take the majority.
+  private var suspectsMax: Int { (hosts.count - 1) / 2 }
+
+  /// Reserves a place among those that may be lost. False where too many are.
+  func reserveSuspect(_ host: SimulatedHost) -> Bool {
+    if host.isSuspect { return true }
+    guard hosts.count(where: \.isSuspect) < suspectsMax else { return false }
+    host.isSuspect = true
+    return true
+  }
+
+  /// Changes bytes of a batch that the hard state on disk vouches for: a flipped bit, zeros of a
+  /// write that never came, or another file's bytes.
+  private func damage(_ host: SimulatedHost) -> Bool {
+    guard host.vouched > .zero, host.process != nil, reserveSuspect(host) else { return false }
+    let index = LogIndex(UInt64(faultRandom.number(1...Int(host.vouched.rawValue))))
+    guard let place = host.disk.place(of: index) else { return false }
+    let length = faultRandom.pick([1, 16, 512])
+    let start = faultRandom.number(place.range.lowerBound...place.range.upperBound - 1)
+    let range = start..<min(start + length, place.range.upperBound)
+    let kind = faultRandom.number(0...2)
+    host.disk.corrupt(place.path, range) { bytes, random in
+      switch kind {
+      case 0: bytes[random.number(0...bytes.count - 1)] ^= 1 << UInt8(random.number(0...7))
+      case 1: for place in bytes.indices { bytes[place] = 0xa5 ^ bytes[place] }
+      default: for place in bytes.indices { bytes[place] = UInt8(random.number(0...255)) }
+      }
+    }
+    return true
+  }
+
+  /// The canary: cuts the log at the damage and lets the hard state vouch for nothing. False where
+  /// that is not possible.
+  func takeDamageForAbsence(_ host: SimulatedHost, _ error: LogError) -> Bool {
+    guard case .damaged(let segment, let offset, _, _, _) = error else { return false }
+    let directory = SimulatedHost.directory + "/log/"
+    for path in host.disk.paths
+    where path.hasPrefix(directory) && path > directory + segment.fileName {
+      try? host.disk.remove(path)
+    }
+    try? host.disk.syncDirectory(directory)
+    host.disk.cut(directory + segment.fileName, at: Int(offset))
+    guard
+      var hardState = try? HardStateFile(
+        host.disk, directory: SimulatedHost.directory, clusterID: Self.cluster, logIsEmpty: false)
+    else { return false }
+    var state = hardState.state
+    state.knownDurable = .zero
+    return (try? hardState.write(state)) != nil
+  }
+}

@@ -1,0 +1,88 @@
+import Bytes
+import NodeRuntime
+import Raft
+import Replica
+import SegmentLog
+
+extension World {
+  /// Begins the next group of storage work, if none is under way: what comes meanwhile gathers.
+  func runStorage(_ host: SimulatedHost) {
+    guard let process = host.process, !process.isStoring, !process.environment.waiting.isEmpty
+    else { return }
+    process.isStoring = true
+    process.current = process.environment.waiting
+    process.environment.waiting = []
+    let base = nodeRandom.span(30 * Span.microsecond...400 * Span.microsecond)
+    schedule(
+      .stored(host.place, life: host.life), in: base * host.diskSlowness + host.diskHang)
+    host.diskHang = 0
+  }
+
+  /// A group's time is over: its file operations happen now, and the node hears of it.
+  func finishStorage(_ host: SimulatedHost, _ life: Int) {
+    guard host.life == life, let process = host.process, process.isStoring else { return }
+    do {
+      let report = try process.performCurrent()
+      noteStored(host, process.current)
+      process.isStoring = false
+      process.current = []
+      act(host, life) { node, _ in node.stored(report) }
+      runStorage(host)
+    } catch {
+      guard host.disk.takeHit() || host.disk.isDamaged else {
+        return check { () throws(Violation) in
+          throw Violation(
+            "storage works on a working disk", "node \(host.id.rawValue): \(error)")
+        }
+      }
+      // What storage has half done is not done again when the process ends.
+      process.isStoring = false
+      crash(host, losesPower: false, "storage failed: \(error)")
+    }
+  }
+
+  private func noteStored(_ host: SimulatedHost, _ group: [StorageWork]) {
+    for work in group {
+      switch work {
+      case .command(.append(let batches)):
+        for batch in batches {
+          host.durability.append(batch.header.hash)
+          if hosts.count == 1 { noteBatch(batch, at: host) }
+        }
+      case .command(.truncate(let index)): host.durability.cut(from: index)
+      case .command(.hardState(_, let commit)): host.vouched = commit
+      case .command(.seal), .release: break
+      }
+    }
+    if host.process?.environment.waiting.isEmpty ?? true { host.durability.settled() }
+  }
+
+  /// A follower is behind what memory holds: its batches are read later, from the files.
+  func read(_ request: AppendRequest, for peer: NodeID, at host: SimulatedHost) {
+    schedule(
+      .readDone(host.place, life: host.life, request, peer: Int(peer.rawValue) - 1),
+      in: nodeRandom.span(50 * Span.microsecond...2 * Span.millisecond) * host.diskSlowness)
+  }
+
+  func finishRead(_ request: AppendRequest, for peer: Int, at host: SimulatedHost, _ life: Int) {
+    guard host.life == life, let process = host.process else { return }
+    statistics.catchUpReads += 1
+    var pieces = RequestedBatches(request, reader: process.reader)
+    do {
+      while let piece = try pieces.next() {
+        for part in AppendParts(request: piece.request, batches: piece.batches) {
+          send(
+            .append(part.request, batches: part.batches), from: host, to: hosts[peer].id)
+        }
+      }
+    } catch {
+      trace.note(now, "node \(host.id.rawValue) cannot read for a peer: \(error)")
+      guard host.disk.takeHit() || host.disk.isDamaged else {
+        return check { () throws(Violation) in
+          throw Violation(
+            "reading works on a working disk", "node \(host.id.rawValue): \(error)")
+        }
+      }
+    }
+  }
+}
