@@ -29,6 +29,9 @@ package struct LedgerState: ~Copyable, Sendable {
   /// Where ``touchGroup()`` leaves what it read, so that the reads are not optimized away.
   private var touched: UInt64 = 0
 
+  /// The simulator's faults; empty everywhere else.
+  private let canary: LedgerCanary
+
   /// How many events gave what.
   package internal(set) var counts = LedgerCounts()
   /// The last event applied; zero before the first.
@@ -40,7 +43,8 @@ package struct LedgerState: ~Copyable, Sendable {
   ///
   /// `seed` only places things in tables, no result depends on it. Where strangers choose names
   /// and ids, make it random, so that nobody can crowd a table.
-  package init(seed: UInt64 = 0x5eed) {
+  package init(seed: UInt64 = 0x5eed, canary: LedgerCanary = []) {
+    self.canary = canary
     transactions = TransactionTable(seed: seed)
     accounts = AccountTable(seed: seed ^ Mixing.multiplier2)
     exponents = FlatStorage(repeating: 0, count: Currency.codeCount)
@@ -176,6 +180,9 @@ package struct LedgerState: ~Copyable, Sendable {
     let location = transactions.locate(payment.key, at: payment.place)
     let earlier = location.entry
     guard earlier.isEmpty else {
+      if canary.contains(.appliesAgain) {
+        return Outcome(move(payment, in: records, &senderBalance, &receiverBalance))
+      }
       return earlier.fingerprint == payment.fingerprint
         ? Outcome(.duplicate, originalCode: earlier.code, original: earlier.sequence)
         : Outcome(.idReused, originalCode: .idReused, original: earlier.sequence)

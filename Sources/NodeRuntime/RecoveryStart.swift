@@ -41,7 +41,7 @@ struct RecoveryStart<FileSystem: LogFileSystem> {
     }
     let recovery = ReplicaRecovery(
       configuration: configuration, knownCommitted: knownDurable,
-      ledger: LedgerState(seed: ledgerSeed))
+      ledger: LedgerState(seed: ledgerSeed, canary: configuration.ledgerCanary))
     return try open(recovery, from: nil, notes)
   }
 

@@ -25,6 +25,8 @@ package struct RaftConfiguration: Sendable {
   /// HAZARD: a lease trusts that no clock runs faster than another by more than the part of
   /// `electionTicksMin` that is left over.
   package let leaseTicks: Int
+  /// The simulator's faults; empty everywhere else.
+  package var canary: RaftCanary = []
 
   /// A checked configuration.
   ///

@@ -141,7 +141,9 @@ extension RaftNode {
     _ leader: LeaderState, into effects: inout [RaftEffect]
   ) -> Bool {
     let agreed = roster.agreedIndex { leader.progress[$0].match }
-    guard agreed > commit, log.term(at: agreed) == term else { return false }
+    guard agreed > commit,
+      log.term(at: agreed) == term || configuration.canary.contains(.commitsEarlierTerms)
+    else { return false }
     commit = agreed
     memberships.compact(committed: commit)
     effects.append(.commit(agreed))

@@ -48,6 +48,8 @@ package struct ReplicaConfiguration: Sendable {
   package var hybridAheadNanosecondsMax: Int64
   /// Applied batches are kept in memory for followers that lag up to this many bytes.
   package var cacheByteCountMax: Int
+  /// The simulator's faults in the ledger; empty everywhere else.
+  package var ledgerCanary: LedgerCanary = []
 
   /// A configuration with the defaults of <doc:Configuration> and a tick of 10 ms.
   package init(cluster: ClusterID, raft: RaftConfiguration) {

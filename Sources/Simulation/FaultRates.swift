@@ -29,8 +29,14 @@ package struct FaultRates: Sendable {
   package var damageMean: Int64 = 0
   /// A system clock is set, stopped or started.
   package var clockFaultMean: Int64 = 0
+  /// Leadership is handed to somebody.
+  package var transferMean: Int64 = 0
+  /// A voter becomes a learner, or a learner a voter again: a joint change of members.
+  package var membersMean: Int64 = 0
   /// Of 1000 messages that tell of a vote, so many are followed by the sender's crash.
   package var crashAfterVotePermille = 0
+  /// Of 1000 elections, so many are followed by the new leader's crash or isolation within 100 ms.
+  package var strikeLeaderPermille = 0
   /// Whether a power failure may keep a later write of a file and lose an earlier one.
   package var reordersWrites = false
 
@@ -56,7 +62,10 @@ package struct FaultRates: Sendable {
     slowDiskMean = mean(400, 2...10)
     damageMean = mean(250, 5...20)
     clockFaultMean = mean(400, 2...10)
+    transferMean = mean(300, 2...10)
+    membersMean = mean(300, 2...10)
     crashAfterVotePermille = random.pick([0, 0, 20, 100])
+    strikeLeaderPermille = random.pick([0, 0, 200, 600])
     reordersWrites = random.chance(300)
   }
 }

@@ -1,6 +1,7 @@
 import Bytes
 import ClockSync
 import HybridTime
+import Ledger
 import NodeRuntime
 import Raft
 import Replica
@@ -117,6 +118,17 @@ final class SimulatedEnvironment: NodeEnvironment {
   func settle(_ settlements: [PaymentSettlement]) {
     for settlement in settlements { world.settled(settlement) }
   }
+
+  func answerReads(_ answers: [ReadAnswer]) {
+    for answer in answers { world.readAnswered(answer, at: host) }
+  }
+
+  func answerOperators(_ answers: [OperatorAnswer]) {
+    for answer in answers { world.operatorAnswered(answer) }
+  }
+
+  /// Hosts keep their connections to all others: who is no member is not spoken to.
+  func setMembers(_ members: [ClusterMember]) {}
 
   func publish(_ discipline: ClockDiscipline) { self.discipline = discipline }
 

@@ -36,6 +36,8 @@ package struct NodeOptions: Sendable {
   package var electionTicksMax: Int
   /// Appends on the way to one follower.
   package var inFlightMessagesMax: Int
+  /// Whether a leader reads under a lease, without asking a majority.
+  package var hasLease: Bool
   /// Entries in an append.
   package var entriesPerMessageMax: Int
   /// Events in a batch.
@@ -66,6 +68,7 @@ package struct NodeOptions: Sendable {
     electionTicksMax = electionTicksMin + random.number(4...40)
     inFlightMessagesMax = random.pick([1, 2, 8, 64])
     entriesPerMessageMax = random.pick([1, 3, 16, 256])
+    hasLease = random.chance(400)
     batchEventsMax = random.pick([1, 4, 64, 8192])
     batchesInFlightMax = random.number(1...4)
     segmentByteCountMax = random.pick([1 << 10, 4 << 10, 16 << 10])
@@ -106,6 +109,8 @@ package struct ClockOptions: Sendable {
   package var falseServerCount: Int
   /// What a right server says that it may be off, nanoseconds.
   package var serverErrorNanoseconds: Int64
+  /// Least latency to a server and from it is at most this, nanoseconds.
+  package var serverLatencyMax: Int64
   /// System clocks start off by up to this, nanoseconds.
   package var rawOffsetMax: Int64
 
@@ -113,6 +118,7 @@ package struct ClockOptions: Sendable {
     serverCount = random.pick([0, 1, 3, 4, 5])
     falseServerCount = serverCount >= 3 && random.chance(400) ? 1 : 0
     serverErrorNanoseconds = random.pick([20 * Span.microsecond, Span.millisecond])
+    serverLatencyMax = random.pick([200 * Span.microsecond, 20 * Span.millisecond])
     rawOffsetMax = random.pick([
       0, Span.millisecond, 100 * Span.millisecond, 400 * Span.millisecond,
     ])
@@ -198,15 +204,55 @@ package struct SimulationOptions: Sendable {
     let ticks = Int(3 * roundTrip / (10 * Span.millisecond))
     node.electionTicksMin = max(node.electionTicksMin, ticks)
     node.electionTicksMax = max(node.electionTicksMax, node.electionTicksMin + 4)
+    provoke()
+  }
+
+  /// What a canary needs to show within 200 seeds.
+  private mutating func provoke() {
     guard canary != .none else { return }
     nodeCount = random(3...5)
     switch canary {
     case .none: break
-    case .voteNotPersisted, .commitOfEarlierTerm, .fsyncSkipped: faults.crashMean = 2 * Span.second
+    case .voteNotPersisted:
+      nodeCount = 3
+      useShortElections()
+      network.lossPermille = 200
+      faults.crashAfterVotePermille = 400
+      faults.strikeLeaderPermille = 300
+    case .commitOfEarlierTerm:
+      nodeCount = 3
+      useShortElections()
+      network.latencyMax = 15 * Span.millisecond
+      node.entriesPerMessageMax = 1
+      node.inFlightMessagesMax = 1
+      node.batchEventsMax = 1
+      node.batchesInFlightMax = 4
+      faults.strikeLeaderPermille = 800
+    case .fsyncSkipped: faults.crashMean = 2 * Span.second
     case .deduplicationOff: workload.twicePermille = 300
     case .damageTakenForAbsence: faults.damageMean = 3 * Span.second
-    case .boundTooSmall: clock.serverCount = 3
+    case .boundTooSmall:
+      clock.serverCount = 3
+      clock.serverErrorNanoseconds = 20 * Span.microsecond
+      clock.serverLatencyMax = 200 * Span.microsecond
     }
+  }
+
+  /// Many elections, each message for itself.
+  private mutating func useShortElections() {
+    network.transport = .messages
+    network.latencyMax = 2 * Span.millisecond
+    network.jitterMax = Span.millisecond
+    network.lossPermille = 20
+    node.heartbeatTicks = 7
+    node.electionTicksMin = 14
+    node.electionTicksMax = 18
+    node.hasLease = false
+    faults.partitionMean = 2 * Span.second
+    faults.crashMean = 3 * Span.second
+    faults.damageMean = 0
+    workload.clientCount = 8
+    workload.thinkNanoseconds = 50 * Span.millisecond
   }
 
   private func random(_ range: ClosedRange<Int>) -> Int {

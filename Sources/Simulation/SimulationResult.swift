@@ -12,6 +12,10 @@ package struct SimulationStatistics: Sendable {
   package var acknowledgedCount = 0
   /// Look-ups by id.
   package var lookupCount = 0
+  /// Linearizable reads that were granted.
+  package var readCount = 0
+  /// Requests of operators that were carried out.
+  package var operatorCount = 0
   /// Batches committed.
   package var committedBatches = 0
   /// Elections won.
@@ -51,6 +55,8 @@ package struct SimulationStatistics: Sendable {
     operationCount += other.operationCount
     acknowledgedCount += other.acknowledgedCount
     lookupCount += other.lookupCount
+    readCount += other.readCount
+    operatorCount += other.operatorCount
     committedBatches += other.committedBatches
     electionCount += other.electionCount
     segmentCount += other.segmentCount
@@ -72,6 +78,7 @@ package struct SimulationStatistics: Sendable {
       "virtual time \(virtualNanoseconds / Span.second) s, \(eventCount) events, "
         + "\(messageCount) messages, \(startCount) starts",
       "\(operationCount) payments, \(acknowledgedCount) acknowledged, \(lookupCount) look-ups, "
+        + "\(readCount) linearizable reads, \(operatorCount) requests of operators, "
         + "\(committedBatches) batches, \(segmentCount) segments, \(electionCount) elections, "
         + "\(catchUpReads) catch-up reads",
       "\(boundChecks) bounds compared with true time",

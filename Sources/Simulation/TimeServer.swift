@@ -11,7 +11,7 @@ struct TimeServer {
   let latency: (there: Int64, back: Int64)
 
   /// A right server, or one that is off by more than any exchange could hide.
-  init(isFalse: Bool, declaredError: Int64, _ random: inout SeededGenerator) {
+  init(isFalse: Bool, declaredError: Int64, latencyMax: Int64, _ random: inout SeededGenerator) {
     self.declaredError = declaredError
     let sign: Int64 = random.chance(500) ? 1 : -1
     error =
@@ -19,8 +19,8 @@ struct TimeServer {
       ? sign * random.span(10 * Span.second...3600 * Span.second)
       : random.span(-declaredError...declaredError)
     latency = (
-      random.span(100 * Span.microsecond...20 * Span.millisecond),
-      random.span(100 * Span.microsecond...20 * Span.millisecond)
+      random.span(50 * Span.microsecond...latencyMax),
+      random.span(50 * Span.microsecond...latencyMax)
     )
   }
 

@@ -83,7 +83,8 @@ extension World {
       guard sequence.rawValue > workload.calls[first].floor else {
         throw Violation(
           "the log's order is the clients'",
-          "call \(number) is event \(sequence.rawValue), and \(workload.calls[first].floor) was told before it")
+          "call \(number) is event \(sequence.rawValue), and \(workload.calls[first].floor) was told before it"
+        )
       }
     case .duplicate(let sequence):
       guard let event = checks.ledger[sequence], event.draft == call.draft, event.code == .applied
@@ -112,6 +113,7 @@ extension World {
     case .stands:
       statistics.acknowledgedCount += 1
       finish(call.operation)
+      if workload.random.chance(300) { beginRead(of: call.draft) }
       if workload.random.chance(300) {
         let host = workload.random.number(0...hosts.count - 1)
         schedule(.lookup(host: host, operation: call.operation), in: clientLatency())

@@ -1,5 +1,6 @@
 import Bytes
 import ClockSync
+import Ledger
 import NodeRuntime
 import Raft
 import Replica
@@ -13,10 +14,16 @@ extension World {
     var configuration = ReplicaConfiguration(
       cluster: Self.cluster,
       raft: RaftConfiguration(
-        id: host.id, voters: hosts.map(\.id), heartbeatTicks: node.heartbeatTicks,
+        id: host.id, initial: Membership(voters: hosts.map(\.id)),
+        heartbeatTicks: node.heartbeatTicks,
         electionTicksMin: node.electionTicksMin, electionTicksMax: node.electionTicksMax,
         inFlightMessagesMax: node.inFlightMessagesMax,
-        entriesPerMessageMax: node.entriesPerMessageMax))
+        entriesPerMessageMax: node.entriesPerMessageMax,
+        leaseTicks: node.hasLease ? node.electionTicksMin - node.heartbeatTicks : 0))
+    if options.canary == .commitOfEarlierTerm {
+      configuration.raft.canary = .commitsEarlierTerms
+    }
+    if options.canary == .deduplicationOff { configuration.ledgerCanary = .appliesAgain }
     configuration.batchEventsMax = node.batchEventsMax
     configuration.batchesInFlightMax = node.batchesInFlightMax
     configuration.segmentByteCountMax = node.segmentByteCountMax

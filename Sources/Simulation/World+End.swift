@@ -93,6 +93,7 @@ extension World {
     }
     try checkRefused()
     try checkHistory()
+    try checkReads()
     try checkFiles()
   }
 

@@ -1,5 +1,7 @@
 import Bytes
 import NodeRuntime
+import Raft
+import Replica
 import SegmentLog
 
 /// The fault planner: what goes wrong, when, and how much of it at most.
@@ -14,8 +16,9 @@ import SegmentLog
 ///   for (the newest batches, the hard state itself) no node alone can tell from what was never
 ///   written, so bit rot, lost and misdirected writes are put into vouched-for bytes only. A node
 ///   that finds damage stays down: it counts as lost until logs can be repaired from a peer;
-/// - system clocks set by any amount, backwards, and standing still, while a process runs; at its
-///   start they are within `rawOffsetMax` of true time. Oscillators within the configured drift;
+/// - system clocks set by any amount, backwards, and standing still, while a process runs, as long as
+///   there are time servers (by 200 ms without); at its start they are within `rawOffsetMax` of true
+///   time. Oscillators within the configured drift;
 /// - one false time server of three or more, off by more than an exchange of four seconds can hide;
 ///   where one is false all servers are heard, else a false one could be the only voice.
 extension World {
@@ -66,11 +69,13 @@ extension World {
     case .clockFault:
       upsetClock(host)
       return true
+    case .transfer: if isRunning { ask(.transferLeadership(to: nil), at: host) }
+    case .members: return changeMembers(askedAt: host)
     }
     return isRunning
   }
 
-  private func end(_ end: FaultEnd, _ range: ClosedRange<Int64>) {
+  func end(_ end: FaultEnd, _ range: ClosedRange<Int64>) {
     schedule(.faultEnds(end), in: faultRandom.logarithmicSpan(range))
   }
 
@@ -118,6 +123,8 @@ extension World {
     end(.slowDisk(host.place), 200 * Span.millisecond...8 * Span.second)
   }
 
+  private static let rawErrorMaxWithoutServers = 200 * Span.millisecond
+
   private func upsetClock(_ host: SimulatedHost) {
     if faultRandom.chance(300) {
       host.clock.setFrozen(true, at: now)
@@ -125,12 +132,31 @@ extension World {
     }
     let amount = faultRandom.logarithmicSpan(Span.millisecond...3600 * Span.second)
     host.clock.step(by: faultRandom.chance(500) ? amount : -amount, at: now)
+    // Without time servers the system clocks are the cluster's time: what one of them has put into
+    // the log cannot be taken back, and payments are refused until the others have caught up.
+    if servers.isEmpty { host.clock.bringNear(Self.rawErrorMaxWithoutServers, at: now) }
   }
 }
 
 // MARK: - The network's
 
 extension World {
+  /// Strikes a new leader when it hurts: power gone, or cut off for a while.
+  func strikeLeader(_ host: SimulatedHost, _ life: Int) {
+    guard !isSettling, host.life == life, host.process != nil else { return }
+    if faultRandom.chance(500) {
+      return crash(host, losesPower: true, "struck after its election")
+    }
+    trace.note(now, "node \(host.id.rawValue) is cut off after its election")
+    var links: [(Int, Int)] = []
+    for peer in hosts.indices where peer != host.place {
+      links.append((host.place, peer))
+      links.append((peer, host.place))
+    }
+    for (from, to) in links { network.cut(from, to) }
+    end(.mend(links), 200 * Span.millisecond...3 * Span.second)
+  }
+
   private func partition() -> Bool {
     guard hosts.count > 1 else { return false }
     let links = linksToCut()
@@ -187,60 +213,5 @@ extension World {
     guard let connection = network[side: host.place, peer].connection else { return false }
     close(host.place, peer, connection)
     return true
-  }
-}
-
-// MARK: - Damage
-
-extension World {
-  /// How many hosts may be lost for good: fewer than would take the majority.
-  private var suspectsMax: Int { (hosts.count - 1) / 2 }
-
-  /// Reserves a place among those that may be lost. False where too many are.
-  func reserveSuspect(_ host: SimulatedHost) -> Bool {
-    if host.isSuspect { return true }
-    guard hosts.count(where: \.isSuspect) < suspectsMax else { return false }
-    host.isSuspect = true
-    return true
-  }
-
-  /// Changes bytes of a batch that the hard state on disk vouches for: a flipped bit, zeros of a
-  /// write that never came, or another file's bytes.
-  private func damage(_ host: SimulatedHost) -> Bool {
-    guard host.vouched > .zero, host.process != nil, reserveSuspect(host) else { return false }
-    let index = LogIndex(UInt64(faultRandom.number(1...Int(host.vouched.rawValue))))
-    guard let place = host.disk.place(of: index) else { return false }
-    let length = faultRandom.pick([1, 16, 512])
-    let start = faultRandom.number(place.range.lowerBound...place.range.upperBound - 1)
-    let range = start..<min(start + length, place.range.upperBound)
-    let kind = faultRandom.number(0...2)
-    host.disk.corrupt(place.path, range) { bytes, random in
-      switch kind {
-      case 0: bytes[random.number(0...bytes.count - 1)] ^= 1 << UInt8(random.number(0...7))
-      case 1: for place in bytes.indices { bytes[place] = 0xa5 ^ bytes[place] }
-      default: for place in bytes.indices { bytes[place] = UInt8(random.number(0...255)) }
-      }
-    }
-    return true
-  }
-
-  /// The canary: cuts the log at the damage and lets the hard state vouch for nothing. False where
-  /// that is not possible.
-  func takeDamageForAbsence(_ host: SimulatedHost, _ error: LogError) -> Bool {
-    guard case .damaged(let segment, let offset, _, _, _) = error else { return false }
-    let directory = SimulatedHost.directory + "/log/"
-    for path in host.disk.paths
-    where path.hasPrefix(directory) && path > directory + segment.fileName {
-      try? host.disk.remove(path)
-    }
-    try? host.disk.syncDirectory(directory)
-    host.disk.cut(directory + segment.fileName, at: Int(offset))
-    guard
-      var hardState = try? HardStateFile(
-        host.disk, directory: SimulatedHost.directory, clusterID: Self.cluster, logIsEmpty: false)
-    else { return false }
-    var state = hardState.state
-    state.knownDurable = .zero
-    return (try? hardState.write(state)) != nil
   }
 }

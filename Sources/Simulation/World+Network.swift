@@ -27,7 +27,7 @@ extension World {
     case .voteRequest, .voteResponse(_, granted: true):
       if faultRandom.chance(options.faults.crashAfterVotePermille) { host.crashesSoon = true }
     case .voteResponse, .preVoteRequest, .preVoteResponse, .appendRequest, .appendResponse,
-      .heartbeatRequest, .heartbeatResponse, .timeoutNow:
+      .heartbeatRequest, .heartbeatResponse, .timeoutNow, .readRequest, .readResponse:
       break
     }
   }
@@ -128,14 +128,16 @@ extension World {
   // MARK: - Time servers
 
   func askServer(_ server: Int, datagram: [UInt8], from host: SimulatedHost) {
-    let delay = servers[server].latency.there + clockRandom.span(0...2 * Span.millisecond)
+    let delay =
+      servers[server].latency.there + clockRandom.span(0...options.clock.serverLatencyMax / 8)
     schedule(
       .serverAsked(server, datagram: datagram, host: host.place, life: host.life), in: delay)
   }
 
   func answerFromServer(_ server: Int, _ datagram: [UInt8], _ place: Int, _ life: Int) {
     let work = clockRandom.span(1_000...200 * Span.microsecond)
-    let delay = work + servers[server].latency.back + clockRandom.span(0...2 * Span.millisecond)
+    let delay =
+      work + servers[server].latency.back + clockRandom.span(0...options.clock.serverLatencyMax / 8)
     // With a false server among them all are heard: else it could be the only one (FaultPlanner).
     guard options.clock.falseServerCount > 0 || !clockRandom.chance(20) else { return }
     guard let answer = servers[server].answer(datagram, received: now, answered: now + work)

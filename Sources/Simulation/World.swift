@@ -38,6 +38,12 @@ package final class World {
   var opener = BatchOpener()
   /// Answers given in the call under way, to be compared with the log after it.
   var answersToCheck: [(call: Int, result: PaymentResult)] = []
+  /// When each event was first known as committed, nanoseconds, by sequence; the first is nobody's.
+  var commitTimes: [Int64] = [-1]
+  /// Names what operators asked.
+  var operatorRequestCount: UInt64 = 0
+  /// Linearizable reads, and those whose answer was just granted.
+  var reads = ReadHistory()
   /// The operation that must succeed after the faults.
   var probe = 0
 
@@ -55,7 +61,8 @@ package final class World {
     servers = (0..<options.clock.serverCount).map { number in
       TimeServer(
         isFalse: number < options.clock.falseServerCount,
-        declaredError: options.clock.serverErrorNanoseconds, &clocks)
+        declaredError: options.clock.serverErrorNanoseconds,
+        latencyMax: options.clock.serverLatencyMax, &clocks)
     }
     network = SimulatedNetwork(
       count: options.nodeCount, options: options.network, seed: options.seed)
@@ -155,10 +162,13 @@ package final class World {
     case .fault(let kind): strike(kind)
     case .faultEnds(let end): endFault(end)
     case .flap(let links, let span): flap(links, span)
+    case .strikeLeader(let place, let life): strikeLeader(hosts[place], life)
     case .begin(let client): beginOperation(client)
     case .call(let call): deliverCall(call)
     case .lookup(let place, let operation): lookUp(operation, at: hosts[place])
     case .answer(let call): takeAnswer(call)
+    case .read(let read): deliverRead(read)
+    case .readResult(let read): reads.finish(read, now: now)
     case .outOfPatience(let operation, let attempt): loseItsPatience(operation, attempt)
     case .activeEnds: beginSettling()
     case .settleCheck: checkSettled()

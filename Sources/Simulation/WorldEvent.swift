@@ -17,11 +17,14 @@ enum WorldEvent {
   case start(Int)
   case fault(FaultKind)
   case faultEnds(FaultEnd)
+  case strikeLeader(Int, life: Int)
   case flap([(Int, Int)], Int64)
   case begin(client: Int)
   case call(Int)
   case lookup(host: Int, operation: Int)
   case answer(call: Int)
+  case read(Int)
+  case readResult(Int)
   case outOfPatience(operation: Int, attempt: Int)
   case activeEnds
   case settleCheck
@@ -35,7 +38,8 @@ enum WorldEvent {
       host
     case .frame(let frame, _): frame.to
     case .dial, .connected, .closed, .silenceCheck, .serverAsked, .start, .fault, .faultEnds, .flap,
-      .begin, .call, .answer, .outOfPatience, .activeEnds, .settleCheck:
+      .strikeLeader,
+      .begin, .call, .answer, .read, .readResult, .outOfPatience, .activeEnds, .settleCheck:
       nil
     }
   }
@@ -66,6 +70,9 @@ enum WorldEvent {
     case .activeEnds: 21
     case .settleCheck: 22
     case .flap: 23
+    case .strikeLeader: 26
+    case .read: 24
+    case .readResult: 25
     }
   }
 }
@@ -74,7 +81,7 @@ enum WorldEvent {
 package enum FaultKind: String, Sendable, CaseIterable {
   /// See ``FaultRates`` for each.
   case kill, crash, blackout, rollingRestart, pause, partition, clog, disconnect
-  case diskError, diskFull, slowDisk, damage, clockFault
+  case diskError, diskFull, slowDisk, damage, clockFault, transfer, members
 
   /// The mean time between two of them, nanoseconds; 0 is never.
   func mean(_ rates: FaultRates) -> Int64 {
@@ -92,6 +99,8 @@ package enum FaultKind: String, Sendable, CaseIterable {
     case .slowDisk: rates.slowDiskMean
     case .damage: rates.damageMean
     case .clockFault: rates.clockFaultMean
+    case .transfer: rates.transferMean
+    case .members: rates.membersMean
     }
   }
 }

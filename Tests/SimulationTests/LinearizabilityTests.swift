@@ -68,3 +68,25 @@ import Testing
     #expect(!holds(changes + [Balance(.read(13), invoked: 500, answered: 600)]))
   }
 }
+
+/// One account's balance: payments change it, linearizable reads tell it.
+enum BalanceSpecification: SequentialSpecification {
+  /// A change or a read.
+  enum Call: Hashable, Sendable {
+    /// A payment of this account, minor units, negative where it pays.
+    case change(Int128)
+    /// A read that told this.
+    case read(Int128)
+  }
+
+  /// Nothing was paid.
+  static var initial: Int128 { 0 }
+
+  /// One call.
+  static func step(_ state: Int128, _ call: Call, hasAnswered: Bool) -> [Int128] {
+    switch call {
+    case .change(let amount): [state + amount]
+    case .read(let told): !hasAnswered || told == state ? [state] : []
+    }
+  }
+}

@@ -121,6 +121,22 @@ enum Rules {
     return false
   }
 
+  /// The simulator's faults on purpose, and the targets that may name them.
+  static let canaries = [
+    "commitsEarlierTerms": ["Raft", "Simulation"], "appliesAgain": ["Ledger", "Simulation"],
+  ]
+
+  static func misplacedCanaries(_ file: SourceFile) -> [String] {
+    var found: [String] = []
+    for (number, line) in file.code.enumerated() {
+      for (name, targets) in canaries.sorted(by: { $0.key < $1.key })
+      where line.hasToken(name) && !targets.contains(file.target) {
+        found.append("\(file.place(number + 1)): \(name) is the simulator's alone")
+      }
+    }
+    return found
+  }
+
   static func unfinished(_ file: SourceFile) -> [String] {
     file.lines.enumerated().flatMap { number, line in
       ["TODO", "FIXME", "XXX:"].filter { line.hasToken($0) }.map {

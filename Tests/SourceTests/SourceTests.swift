@@ -54,6 +54,14 @@ import Testing
 
   @Test func `nothing is left unfinished`() { expectNone(files.flatMap(Rules.unfinished)) }
 
+  @Test func `only the simulator names what is broken on purpose`() {
+    expectNone(files.flatMap(Rules.misplacedCanaries))
+    // A rule about names that nobody has would be none.
+    for name in Rules.canaries.keys {
+      #expect(files.contains { $0.code.contains { $0.hasToken(name) } }, "\(name)")
+    }
+  }
+
   @Test func `what the compiler must believe is proved in words`() {
     expectNone(files.flatMap(Rules.unproved))
   }
@@ -143,6 +151,12 @@ import Testing
   func `an impurity below the runtime is found`(line: String) {
     #expect(Rules.banned(file(line), Rules.impurities).count == 1)
     #expect(Rules.banned(file(line, in: "HostFiles"), Rules.impurities).isEmpty)
+  }
+
+  @Test func `a canary named elsewhere is found`() {
+    #expect(
+      Rules.misplacedCanaries(file("a.canary = .appliesAgain", in: "NodeServer")).count == 1)
+    #expect(Rules.misplacedCanaries(file("a.canary = .appliesAgain", in: "Simulation")).isEmpty)
   }
 
   @Test func `an opening that is a method of ours is no impurity`() {

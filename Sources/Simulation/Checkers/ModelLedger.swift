@@ -23,7 +23,8 @@ package struct ModelLedger {
   /// By sequence, from 1 on.
   package private(set) var events: [Event] = []
   private var firsts: [TransactionID: Int] = [:]
-  private var balances: [Account: Int128] = [:]
+  /// Every balance that an account had, and the event that brought it; the first is 0, by none.
+  private var balances: [Account: [(sequence: Int, balance: Int128)]] = [:]
   /// Payments whose money moved.
   package private(set) var appliedCount: UInt64 = 0
   /// Payments that were there before.
@@ -77,10 +78,19 @@ package struct ModelLedger {
     firsts[draft.id] = events.count
     appliedCount += 1
     events.append(Event(draft: draft, code: .applied))
-    balances[Account(name: draft.sender, currency: draft.currency), default: 0] -=
-      Int128(draft.amountMinorUnits)
-    balances[Account(name: draft.receiver, currency: draft.currency), default: 0] +=
-      Int128(draft.amountMinorUnits)
+    move(-Int128(draft.amountMinorUnits), draft.sender, draft.currency)
+    move(Int128(draft.amountMinorUnits), draft.receiver, draft.currency)
+  }
+
+  private mutating func move(_ amount: Int128, _ name: [UInt8], _ currency: Currency) {
+    let account = Account(name: name, currency: currency)
+    let before = balances[account]?.last?.balance ?? 0
+    balances[account, default: [(0, 0)]].append((events.count, before + amount))
+  }
+
+  /// Every balance that an account had, and the event that brought it; the first is 0, by none.
+  func balances(of name: [UInt8], _ currency: Currency) -> [(sequence: Int, balance: Int128)] {
+    balances[Account(name: name, currency: currency)] ?? [(0, 0)]
   }
 
   /// Whether a ledger that has applied all of this says the same of every account and count:
@@ -92,8 +102,9 @@ package struct ModelLedger {
       throw Violation("conservation of money", "\(node): balances do not sum to zero")
     }
     guard theirs.count == balances.count,
-      theirs.allSatisfy({ balances[Account(name: $0.name, currency: $0.currency)] == $0.minorUnits }
-      )
+      theirs.allSatisfy({
+        balances(of: $0.name, $0.currency).last?.balance == $0.minorUnits
+      })
     else { throw Violation("balances are the model's", node) }
     guard counts.applied == appliedCount, counts.duplicates == duplicateCount else {
       throw Violation(

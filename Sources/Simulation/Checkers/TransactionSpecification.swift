@@ -58,25 +58,3 @@ package enum TransactionSpecification: SequentialSpecification {
     }
   }
 }
-
-/// One account's balance: payments change it, linearizable reads tell it.
-package enum BalanceSpecification: SequentialSpecification {
-  /// A change or a read.
-  package enum Call: Hashable, Sendable {
-    /// A payment of this account, minor units, negative where it pays.
-    case change(Int128)
-    /// A read that told this.
-    case read(Int128)
-  }
-
-  /// Nothing was paid.
-  package static var initial: Int128 { 0 }
-
-  /// One call.
-  package static func step(_ state: Int128, _ call: Call, hasAnswered: Bool) -> [Int128] {
-    switch call {
-    case .change(let amount): [state + amount]
-    case .read(let told): !hasAnswered || told == state ? [state] : []
-    }
-  }
-}
