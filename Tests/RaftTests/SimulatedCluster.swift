@@ -284,6 +284,9 @@ struct SimulatedCluster {
       default: break
       }
     }
+    // Whoever just lost what it acknowledged must not come to be one that the others need: a leader
+    // that has not heard of the loss cannot know.
+    guard voters.count >= 3 || !nodes.contains(where: { $0.diskDistrusted != nil }) else { return }
     guard let change = try? raft.membershipChange(voters: voters, learners: learners)
     else { return }
     happenings.changes += 1
