@@ -9,6 +9,8 @@ package import Replica
 package struct NodeTiming: Hashable, Sendable {
   /// Length of a tick, nanoseconds.
   package var tickNanoseconds: Int64 = 10_000_000
+  /// Most ticks that are made up for at once: enough to end every lease and to depose every leader.
+  package var ticksAtOnceMax = 1000
   /// Between two estimates of the clock.
   package var clockPollTicks = 10
   /// Between two looks at the peers' health.
@@ -66,12 +68,16 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
   package mutating func tick() {
     tickCount += 1
     let now = environment.hostTime()
-    tickedNanoseconds = now.monotonicNanoseconds
     askForTime(now)
     if tickCount.isMultiple(of: timing.clockPollTicks) { pollClock(now) }
     if tickCount.isMultiple(of: timing.healthTicks) { judgePeers(now) }
     reportClock(now)
-    step(.tick)
+    // One at least; after a pause of the process, those that it slept through too.
+    let count = max(1, min(ticksOverdue(now), timing.ticksAtOnceMax))
+    for _ in 0..<count { step(.tick) }
+    tickedNanoseconds = max(
+      tickedNanoseconds + Int64(count) * timing.tickNanoseconds,
+      now.monotonicNanoseconds - timing.tickNanoseconds)
   }
 
   /// Clients of this node want to pay.
@@ -180,7 +186,7 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
   /// Ticks that should have come by now: after a pause of the process a leader's lease may be over
   /// although nobody has ticked.
   private func ticksOverdue(_ now: HostTime) -> Int {
-    Int((now.monotonicNanoseconds - tickedNanoseconds) / timing.tickNanoseconds)
+    max(0, Int((now.monotonicNanoseconds - tickedNanoseconds) / timing.tickNanoseconds))
   }
 
   private func reading() -> ClockReading {

@@ -50,7 +50,6 @@ package struct NodeRecovery<FileSystem: LogFileSystem>: ~Copyable {
       newStore: Self.newStore(seed: seed))
     var configuration = configuration
     configuration.store = hardStateFile.state.store
-    store = configuration.store
     var remembered = hardStateFile.state
     let start = RecoveryStart(
       files: files, logDirectory: logDirectory, configuration: configuration,
@@ -69,6 +68,7 @@ package struct NodeRecovery<FileSystem: LogFileSystem>: ~Copyable {
       // A term is durable before its entries: the hard state is not this log's.
       throw .hardStateDamaged(path: directory + "/" + HardStateFile<FileSystem>.fileName)
     }
+    store = configuration.store
     self.logDirectory = logDirectory
     positions = opened.store.positions
     report = opened.store.recoveryReport

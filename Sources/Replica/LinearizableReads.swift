@@ -38,9 +38,13 @@ struct LinearizableReads {
   private var asked: [Asked] = []
   /// May be answered when this much has been applied.
   private var confirmed: [(index: LogIndex, reads: [Waiting])] = []
-  private var contextNext: UInt64 = 1
+  private var contextNext: UInt64
   /// How many wait in all.
   private(set) var count = 0
+
+  /// `firstContext` is random: an answer to a question of this node before it restarted must not
+  /// look like one to a question of now.
+  init(firstContext: UInt64) { contextNext = firstContext }
 
   var hasUnasked: Bool { !unasked.isEmpty }
 
@@ -51,7 +55,7 @@ struct LinearizableReads {
 
   /// Takes all that have not been asked about into one question, and names it.
   mutating func ask(tick: Int) -> UInt64 {
-    defer { contextNext += 1 }
+    defer { contextNext &+= 1 }
     asked.append(Asked(context: contextNext, tick: tick, reads: unasked))
     unasked.removeAll()
     return contextNext

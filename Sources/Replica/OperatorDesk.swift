@@ -38,7 +38,10 @@ struct OperatorDesk {
   static let waitingMax = 64
 
   private(set) var waiting: [Waiting] = []
-  private var contextNext: UInt64 = 1
+  private var contextNext: UInt64
+
+  /// `firstContext` is random, as for ``LinearizableReads``.
+  init(firstContext: UInt64) { contextNext = firstContext }
 
   var isFull: Bool { waiting.count >= Self.waitingMax }
 
@@ -48,7 +51,7 @@ struct OperatorDesk {
 
   /// A number for a request to the leader.
   mutating func nextContext() -> UInt64 {
-    defer { contextNext += 1 }
+    defer { contextNext &+= 1 }
     return contextNext
   }
 

@@ -23,9 +23,9 @@ package struct Replica: ~Copyable {
   /// Payments of this node's clients.
   var ingress = Ingress()
   /// Linearizable reads of this node's clients.
-  var reads = LinearizableReads()
+  var reads: LinearizableReads
   /// Requests of operators.
-  var desk = OperatorDesk()
+  var desk: OperatorDesk
   /// Who takes part, with addresses.
   var changes: MemberChanges
   /// The numbers of the data directories of the peers that were heard.
@@ -79,6 +79,9 @@ package struct Replica: ~Copyable {
       commit: recovery.applied.index, memberships: recovery.memberships,
       distrusted: distrusted, random: seed)
     changes = recovery.changes
+    var generator = SeededGenerator(seed: seed)
+    reads = LinearizableReads(firstContext: generator.next())
+    desk = OperatorDesk(firstContext: generator.next())
     hybrid = HybridClock(
       after: recovery.hybridLast, aheadNanosecondsMax: configuration.hybridAheadNanosecondsMax)
     nextSequence = recovery.nextSequence

@@ -49,8 +49,7 @@ struct NoteLog {
       logger.warning("this node is no member of the cluster any more; it can be stopped")
     case .storeRefused(let peer):
       logger.error(
-        "a peer knows another data directory under this node's number and does not talk to this one: "
-          + "remove this number from the members, and start with a new one as a learner",
+        "a peer knows another data directory under this node's number; remove the number, add a new",
         metadata: ["peer": "\(name(peer))"])
     case .ledgerDiffers(let peer, let index):
       logger.error(
