@@ -107,6 +107,9 @@ package final class SimulatedDisk: LogFileSystem, @unchecked Sendable {
     return hitCount > takenHitCount
   }
 
+  /// The damage has been mended.
+  func noteMended() { isDamaged = false }
+
   /// Durable bytes have been changed.
   func noteDamage() { isDamaged = true }
 

@@ -20,6 +20,8 @@ final class SimulatedHost {
   var life = 0
   /// The process, or nil while the machine has none.
   var process: SimulatedProcess?
+  /// What mends a damaged log, in place of the process.
+  var repair: SimulatedRepair?
   /// Until when the process gets no time, nanoseconds.
   var pausedUntil: Int64 = 0
   /// Storage takes so many times as long.
@@ -41,6 +43,9 @@ final class SimulatedHost {
   var term: Term?
   /// The index up to which the hard state on disk vouches for the log.
   var vouched = LogIndex.zero
+
+  /// Whether something runs that talks to the others.
+  var isUp: Bool { process != nil || repair != nil }
 
   static let directory = "data"
 
@@ -113,6 +118,10 @@ final class SimulatedEnvironment: NodeEnvironment {
 
   func readAndSend(_ request: AppendRequest, to peer: NodeID) {
     world.read(request, for: peer, at: host)
+  }
+
+  func readAndSend(_ range: LogIndexRange, to peer: NodeID) {
+    world.read(range, for: peer, at: host)
   }
 
   func settle(_ settlements: [PaymentSettlement]) {

@@ -30,6 +30,8 @@ package struct SimulationStatistics: Sendable {
   package var startCount = 0
   /// Starts that failed for a disk error and were tried again.
   package var failedStarts = 0
+  /// Damaged logs that were mended with other nodes' batches, or begun to be.
+  package var repairCount = 0
   /// Hosts that damage kept down for good.
   package var lostHosts = 0
   /// Disk operations that a fault made fail.
@@ -65,6 +67,7 @@ package struct SimulationStatistics: Sendable {
     startCount += other.startCount
     failedStarts += other.failedStarts
     lostHosts += other.lostHosts
+    repairCount += other.repairCount
     diskFaultHits += other.diskFaultHits
     for place in faults.indices { faults[place] += other.faults[place] }
     settledAfterMax = max(settledAfterMax, other.settledAfterMax)
@@ -83,7 +86,8 @@ package struct SimulationStatistics: Sendable {
         + "\(catchUpReads) catch-up reads",
       "\(boundChecks) bounds compared with true time",
       "faults: \(counts.isEmpty ? "none" : counts); \(diskFaultHits) disk operations failed, "
-        + "\(failedStarts) starts failed, \(lostHosts) hosts lost to damage",
+        + "\(failedStarts) starts failed, \(repairCount) repairs, "
+        + "\(lostHosts) hosts lost to damage",
       "settled at most \(settledAfterMax / Span.millisecond) ms after the faults",
     ]
   }

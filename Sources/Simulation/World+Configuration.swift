@@ -47,9 +47,11 @@ extension World {
   /// The storage work as the canary lets it through.
   func canaried(_ work: StorageWork) -> StorageWork? {
     guard options.canary == .voteNotPersisted,
-      case .command(.hardState(let state, let commit)) = work
+      case .command(.hardState(let state, let commit, let isTailSuspect)) = work
     else { return work }
-    return .command(.hardState(HardState(term: state.term, vote: nil), commit: commit))
+    return .command(
+      .hardState(
+        Raft.HardState(term: state.term, vote: nil), commit: commit, isTailSuspect: isTailSuspect))
   }
 
   /// All files of all nodes, by node, path by path.

@@ -29,7 +29,7 @@ extension World {
       host.clock.setFrozen(false, at: now)
       // A node that runs on with damage cannot feed those that are behind: it has to find it.
       if host.disk.isDamaged { crash(host, losesPower: false, "to find its damage") }
-      if host.process == nil, host.lostReason == nil {
+      if !host.isUp, host.lostReason == nil {
         schedule(.start(host.place), in: faultRandom.span(0...500 * Span.millisecond))
       }
     }

@@ -15,7 +15,7 @@ import SegmentLog
 ///   that they are known as damage at the next start. What no later write and no hard state vouches
 ///   for (the newest batches, the hard state itself) no node alone can tell from what was never
 ///   written, so bit rot, lost and misdirected writes are put into vouched-for bytes only. A node
-///   that finds damage stays down: it counts as lost until logs can be repaired from a peer;
+///   counts among the minority until it has mended its log;
 /// - system clocks set by any amount, backwards, and standing still, while a process runs, as long as
 ///   there are time servers (by 200 ms without); at its start they are within `rawOffsetMax` of true
 ///   time. Oscillators within the configured drift;
@@ -43,12 +43,12 @@ extension World {
 
   /// False where the fault does not apply now.
   private func carryOut(_ kind: FaultKind, at host: SimulatedHost) -> Bool {
-    let isRunning = host.process != nil
+    let isRunning = host.isUp
     switch kind {
     case .kill: if isRunning { crash(host, losesPower: false, "killed") }
     case .crash: if isRunning { crash(host, losesPower: true, "power lost") }
     case .blackout:
-      for host in hosts where host.process != nil { crash(host, losesPower: true, "blackout") }
+      for host in hosts where host.isUp { crash(host, losesPower: true, "blackout") }
       return true
     case .rollingRestart: if isRunning { drain(host) }
     case .pause:

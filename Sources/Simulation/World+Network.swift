@@ -50,6 +50,7 @@ extension World {
         throw Violation("frames decode", "from node \(frame.from + 1): \(error)")
       }
     }
+    if host.repair != nil { return receiveInRepair(message, from: frame.from, at: host) }
     act(host, host.life) { node, time in
       node.receive(message, from: hosts[frame.from].id, at: time)
     }
@@ -59,7 +60,7 @@ extension World {
 
   func dial(_ one: Int, _ other: Int) {
     guard network[side: one, other].connection == nil else { return }
-    guard hosts[one].process != nil, hosts[other].process != nil, network.isOpen(one, other) else {
+    guard hosts[one].isUp, hosts[other].isUp, network.isOpen(one, other) else {
       let retry = network.random.span(50 * Span.millisecond...Span.second)
       return schedule(.dial(one, other), in: retry)
     }
@@ -72,8 +73,8 @@ extension World {
   }
 
   func connect(_ one: Int, _ other: Int, _ connection: Int, _ lives: (Int, Int)) {
-    guard hosts[one].life == lives.0, hosts[other].life == lives.1, hosts[one].process != nil,
-      hosts[other].process != nil, network.isOpen(one, other),
+    guard hosts[one].life == lives.0, hosts[other].life == lives.1, hosts[one].isUp,
+      hosts[other].isUp, network.isOpen(one, other),
       network[side: one, other].connection == nil
     else { return schedule(.dial(one, other), in: 100 * Span.millisecond) }
     // The other side may still hold an older one whose end it has not seen.
@@ -90,6 +91,7 @@ extension World {
   }
 
   func notify(_ owner: Int, _ life: Int, _ peer: Int, _ isUp: Bool) {
+    if hosts[owner].life == life { hosts[owner].repair?.log.setConnected(hosts[peer].id, isUp) }
     act(hosts[owner], life) { node, _ in
       if isUp { node.peerConnected(hosts[peer].id) } else { node.peerLost(hosts[peer].id) }
     }
@@ -114,8 +116,7 @@ extension World {
 
   func checkSilence() {
     schedule(.silenceCheck, in: Self.silenceCheckInterval)
-    for owner in hosts.indices where hosts[owner].process != nil && hosts[owner].pausedUntil <= now
-    {
+    for owner in hosts.indices where hosts[owner].isUp && hosts[owner].pausedUntil <= now {
       for peer in hosts.indices {
         let side = network[side: owner, peer]
         if let connection = side.connection, now - side.heard > Self.silenceNanosecondsMax {

@@ -11,7 +11,7 @@ import SegmentLog
 extension World {
   func start(_ host: SimulatedHost) {
     host.isStarting = false
-    guard host.process == nil, host.lostReason == nil else { return }
+    guard !host.isUp, host.lostReason == nil else { return }
     // Machines set their system clock at boot; a process that starts with one that is far off
     // stamps by it until it has synchronized.
     host.clock.bringNear(options.clock.rawOffsetMax, at: now)
@@ -80,7 +80,7 @@ extension World {
     }
   }
 
-  private func startFailed(_ host: SimulatedHost, _ error: LogError) {
+  func startFailed(_ host: SimulatedHost, _ error: LogError) {
     trace.note(now, "node \(host.id.rawValue) cannot start: \(error)")
     host.disk.powerOn()
     if host.disk.takeHit() {
@@ -102,11 +102,15 @@ extension World {
     if options.canary == .damageTakenForAbsence, takeDamageForAbsence(host, error) {
       return planStart(host, in: 100 * Span.millisecond)
     }
-    host.lostReason = "\(error)"
-    statistics.lostHosts += 1
+    guard error.canBeMended else {
+      host.lostReason = "\(error)"
+      statistics.lostHosts += 1
+      return
+    }
+    beginRepair(host)
   }
 
-  private func refuseToFail(_ host: SimulatedHost, _ error: LogError) {
+  func refuseToFail(_ host: SimulatedHost, _ error: LogError) {
     check { () throws(Violation) in
       throw Violation("an undamaged node starts", "node \(host.id.rawValue): \(error)")
     }
@@ -120,15 +124,16 @@ extension World {
 
   /// Ends a process in the middle of whatever its storage does.
   func crash(_ host: SimulatedHost, losesPower: Bool, _ reason: @autoclosure () -> String) {
-    guard let process = host.process else { return }
+    guard host.isUp else { return }
     trace.note(now, "node \(host.id.rawValue) crashes: \(reason())")
-    if process.isStoring {
+    if let process = host.process, process.isStoring {
       host.disk.cutPower(
         afterOperations: faultRandom.number(0...3 * process.current.count + 4))
       _ = try? process.performCurrent()
       host.disk.powerOn()
     }
     host.process = nil
+    host.repair = nil
     host.life += 1
     host.log = []
     if losesPower {

@@ -50,7 +50,7 @@ extension World {
           if hosts.count == 1 { noteBatch(batch, at: host) }
         }
       case .command(.truncate(let index)): host.durability.cut(from: index)
-      case .command(.hardState(_, let commit)): host.vouched = commit
+      case .command(.hardState(_, let commit, _)): host.vouched = commit
       case .command(.seal), .release: break
       }
     }
@@ -84,5 +84,24 @@ extension World {
         }
       }
     }
+  }
+
+  /// A damaged node asks for batches: they are read later, from the files.
+  func read(_ range: LogIndexRange, for peer: NodeID, at host: SimulatedHost) {
+    schedule(
+      .rangeRead(host.place, life: host.life, range, peer: Int(peer.rawValue) - 1),
+      in: nodeRandom.span(50 * Span.microsecond...2 * Span.millisecond) * host.diskSlowness)
+  }
+
+  func finishRead(_ range: LogIndexRange, for peer: Int, at host: SimulatedHost, _ life: Int) {
+    guard host.life == life, let process = host.process else { return }
+    let batches = try? process.reader.batches(
+      from: range.first, byteLimit: AppendParts.byteCountMax
+    ).prefix { $0.index <= range.last }.prefix(PeerFrame.entryCountMax)
+    let answer =
+      batches.flatMap { batches in
+        batches.isEmpty ? nil : BatchesAnswer(first: range.first, batches: Array(batches))
+      } ?? BatchesAnswer(first: range.first, problem: .lost)
+    send(.batches(answer), from: host, to: hosts[peer].id)
   }
 }

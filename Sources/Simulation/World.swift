@@ -145,6 +145,9 @@ package final class World {
     case .stored(let place, let life): finishStorage(hosts[place], life)
     case .readDone(let place, let life, let request, let peer):
       finishRead(request, for: peer, at: hosts[place], life)
+    case .rangeRead(let place, let life, let range, let peer):
+      finishRead(range, for: peer, at: hosts[place], life)
+    case .repairTick(let place, let life): tickRepair(hosts[place], life)
     case .frame(let frame, let life): deliver(frame, life)
     case .dial(let one, let other): dial(one, other)
     case .connected(let one, let other, let connection, let lives):

@@ -6,6 +6,8 @@ enum WorldEvent {
   case pump(Int, life: Int)
   case stored(Int, life: Int)
   case readDone(Int, life: Int, AppendRequest, peer: Int)
+  case rangeRead(Int, life: Int, LogIndexRange, peer: Int)
+  case repairTick(Int, life: Int)
   case frame(Frame, life: Int)
   case dial(Int, Int)
   case connected(Int, Int, connection: Int, lives: (Int, Int))
@@ -33,7 +35,8 @@ enum WorldEvent {
   var addressee: Int? {
     switch self {
     case .tick(let host, _), .pump(let host, _), .stored(let host, _),
-      .readDone(let host, _, _, _), .peerNotice(let host, _, _, _),
+      .readDone(let host, _, _, _), .rangeRead(let host, _, _, _), .repairTick(let host, _),
+      .peerNotice(let host, _, _, _),
       .serverAnswered(_, _, let host, _), .lookup(let host, _):
       host
     case .frame(let frame, _): frame.to
@@ -70,6 +73,8 @@ enum WorldEvent {
     case .activeEnds: 21
     case .settleCheck: 22
     case .flap: 23
+    case .rangeRead: 27
+    case .repairTick: 28
     case .strikeLeader: 26
     case .read: 24
     case .readResult: 25
