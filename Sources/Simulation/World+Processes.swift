@@ -102,7 +102,7 @@ extension World {
     if options.canary == .damageTakenForAbsence, takeDamageForAbsence(host, error) {
       return planStart(host, in: 100 * Span.millisecond)
     }
-    guard error.canBeMended else {
+    guard error.mayBeMended else {
       host.lostReason = "\(error)"
       statistics.lostHosts += 1
       return
