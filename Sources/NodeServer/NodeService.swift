@@ -110,14 +110,8 @@ struct RunningNode: Sendable {
       loop: loop, pool: catchUpPool, reader: reader, transport: transport, logger: logger)
     let storage = StorageQueue(loop: loop, pool: storagePool, worker: recovered.takeWorker())
     let snapshots = SnapshotQueue(
-      loop: loop, pool: snapshotPool,
-      builder: SnapshotBuilder(
-        SnapshotDirectory(
-          PosixFileSystem(), dataDirectory: settings.dataDirectory,
-          clusterID: settings.replica.cluster), reader: reader, configuration: settings.replica),
-      schedule: SnapshotSchedule(
-        eventsMin: UInt64(settings[.snapshotEvents]), lastSequence: recovered.snapshotSequence),
-      logger: logger, halt: { Halt.now($0, logger: logger) })
+      settings, loop: loop, pool: snapshotPool, reader: reader,
+      lastSequence: recovered.snapshotSequence, logger: logger)
     let identity = settings.identity
     let environment = LoopEnvironment(
       clock: clock, transport: transport, storage: storage,
@@ -278,5 +272,23 @@ extension NodeSettings {
     http.bodyByteCountMax = self[.httpBodyBytesMax]
     http.idleNanosecondsMax = Int64(self[.httpIdleSeconds]) * 1_000_000_000
     return http
+  }
+}
+
+extension SnapshotQueue {
+  /// The queue of a node with these settings, whose newest snapshot ends with `lastSequence`.
+  fileprivate convenience init(
+    _ settings: NodeSettings, loop: any EventLoop, pool: NIOThreadPool,
+    reader: LogReader<PosixFileSystem>, lastSequence: EventSequence, logger: Logger
+  ) {
+    let directory = SnapshotDirectory(
+      PosixFileSystem(), dataDirectory: settings.dataDirectory,
+      clusterID: settings.replica.cluster)
+    self.init(
+      loop: loop, pool: pool,
+      builder: SnapshotBuilder(directory, reader: reader, configuration: settings.replica),
+      schedule: SnapshotSchedule(
+        eventsMin: UInt64(settings[.snapshotEvents]), lastSequence: lastSequence),
+      logger: logger, halt: { Halt.now($0, logger: logger) })
   }
 }
