@@ -15,6 +15,8 @@ extension EndToEnd {
           cluster, label: "grow", total: 3000, clients: 64, over: cluster.running)
         try #require(record.others.isEmpty, "\(record.others.prefix(3))")
         try newcomer.start()
+        let waiting = try eventually("it serves") { try? newcomer.get("/health").json }
+        try #require(waiting["reasons"].array.first?.string?.contains("no member") == true)
         let early = try operate(cluster, ["members", "promote", "4"])
         try #require(early.status == 1 && early.errors.contains("not_a_learner"), "\(early)")
         try grow(cluster, by: newcomer)
@@ -78,6 +80,8 @@ extension EndToEnd {
         // It takes no more payments, and does not disturb the others.
         let reply = try leader.post(Order.random("late", 1).body)
         try #require(reply.status == 503, "\(reply)")
+        let health = try leader.get("/health").json
+        try #require(health["reasons"].array.first?.string?.contains("no member") == true)
         leader.kill()
         _ = try cluster.waitForLeader()
         for node in cluster.running { try waitForMembers(cluster.running.map(\.number), at: node) }
@@ -111,6 +115,33 @@ extension EndToEnd {
         try cluster.waitForAgreement()
         try requireOnceEverywhere(record, cluster)
         try requireOnceEverywhere(more, cluster)
+      }
+    }
+
+    @Test func `a voter made a learner serves on, and becomes a voter again`() async throws {
+      try await withCluster { cluster in
+        let leader = try cluster.waitForLeader()
+        let node = try #require(cluster.nodes.first { $0.number != leader.number })
+        let demoted = try operate(cluster, ["members", "demote", "\(node.number)"])
+        try #require(demoted.status == 0, "\(demoted)")
+        for number in 1...5 {
+          let order = Order(
+            id: "learner-\(number)", sender: "bank", receiver: "shop", amount: "1.00")
+          let paid = try node.post(order.body)
+          try #require(paid.status == 200, "\(paid)")
+          let balance = try node.get("/get_ledger?account=shop")
+          try #require(balance.json["balances", "shop"].digits == "\(number).00", "\(balance)")
+        }
+        let list = try operate(cluster, ["members", "list", "--format", "json"])
+        let roles = list.json["members"].array.map { $0["role"].string }
+        try #require(roles[node.number - 1] == "learner", "\(list)")
+        try #require(roles.filter { $0 == "voter" }.count == 2, "\(list)")
+        // The leader knows how far everybody is.
+        try #require(list.json["members"].array.allSatisfy { $0["match_index"].integer != nil })
+        let promoted = try operate(
+          cluster, ["members", "promote", "\(node.number)", "--timeout", "30"])
+        try #require(promoted.status == 0, "\(promoted)")
+        for node in cluster.nodes { try waitForMembers([1, 2, 3], at: node) }
       }
     }
 

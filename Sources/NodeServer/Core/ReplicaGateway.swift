@@ -264,6 +264,9 @@ extension ReplicaGateway {
   }
 
   private func judge(_ snapshot: NodeSnapshot, _ status: inout NodeStatus) {
+    if !snapshot.membership.members.contains(snapshot.id) {
+      status.reasons.append("This node is no member of the cluster; an operator may add it.")
+    }
     if snapshot.leader == nil { status.reasons.append("No leader is known.") }
     if snapshot.isDraining { status.reasons.append("The node is stopping.") }
     for peer in snapshot.peers where peer.health != .healthy {
