@@ -131,7 +131,7 @@ let package = Package(
     tests(
       "NodeRuntimeTests",
       [
-        "Bytes", "HybridTime", "Raft", "Ledger", "SegmentLog", "HostFiles", "Replica",
+        "Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "HostFiles", "Replica",
         "NodeRuntime",
       ]),
     tests(
