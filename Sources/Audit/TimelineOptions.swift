@@ -39,7 +39,7 @@ package struct TimelineOptions: Sendable {
   /// How far from log order an event may be placed by its time, nanoseconds. What is farther is
   /// shown where it was met and marked as late.
   package var windowNanoseconds: Int64 = 10_000_000_000
-  /// Clock reports and beacons too.
+  /// Clock reports, beacons and changes of members, leader and rules too.
   package var showsAll = false
   /// Also what is not certainly committed.
   package var showsUncommitted = true

@@ -132,7 +132,7 @@ public struct LedgerCounts: Hashable, Sendable {
   public internal(set) var duplicates: UInt64 = 0
   /// Payments refused by the ledger.
   public internal(set) var rejected: UInt64 = 0
-  /// Clock reports and beacons.
+  /// Everything that is no payment: clock reports, beacons, changes of members, leader and rules.
   public internal(set) var noted: UInt64 = 0
 
   /// No events.

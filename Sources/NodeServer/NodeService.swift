@@ -98,7 +98,8 @@ struct RunningNode: Sendable {
       rawDriftPartsPerMillion: settings[.testRawDrift])
     var recovered = try await recover(settings, loop: loop, clock: clock, logger: logger)
     let transport = PeerTransport(
-      loop: loop, hello: PeerHello(
+      loop: loop,
+      hello: PeerHello(
         cluster: settings.replica.cluster, node: settings.id, store: recovered.store),
       members: settings.addresses(of: recovered.members), bind: settings.peerBind,
       silenceNanosecondsMax: settings.silenceNanosecondsMax, clock: clock, logger: logger)
@@ -114,11 +115,9 @@ struct RunningNode: Sendable {
       lastSequence: recovered.snapshotSequence, logger: logger)
     let identity = settings.identity
     let environment = LoopEnvironment(
-      clock: clock, transport: transport, storage: storage,
-      reader: reader,
-      readers: readers, catchUp: catchUp, timeServers: timeServers, logger: logger,
-      names: { identity.name(of: $0) },
-      haltProcess: { Halt.now($0, logger: logger) })
+      clock: clock, transport: transport, storage: storage, reader: reader, readers: readers,
+      catchUp: catchUp, timeServers: timeServers, logger: logger,
+      names: { identity.name(of: $0) }, haltProcess: { Halt.now($0, logger: logger) })
     let node = Node(
       replica: recovered.takeReplica(), clock: settings.clock,
       epoch: firstEpoch(clock.now()),

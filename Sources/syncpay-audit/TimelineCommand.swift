@@ -42,7 +42,7 @@ struct TimelineCommand: ParsableCommand {
   @Option(help: "How far from the log's order an event may be placed, in seconds.")
   var window = 10.0
 
-  @Flag(help: "Clock reports and beacons too.")
+  @Flag(help: "Clock reports, beacons and changes of members, leader and rules too.")
   var all = false
 
   @Flag(help: "Leave out what is not certainly committed.")

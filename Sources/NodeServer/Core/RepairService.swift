@@ -39,12 +39,12 @@ final class RepairService: @unchecked Sendable {
         peers: members.map(\.id))
     } catch { throw StartProblem.log(error) }
     for stretch in repair.stretches {
+      let missing = stretch.missing.map { "\($0.lowerBound.rawValue)–\($0.upperBound.rawValue)" }
       logger.error(
         "a part of the log is damaged; it is fetched from the other nodes",
         metadata: [
           "segment": "\(stretch.segment)", "bytes": "\(stretch.bytes)",
-          "batches": "\(stretch.missing.map { "\($0.lowerBound.rawValue)–\($0.upperBound.rawValue)" } ?? "none")",
-          "reason": "\(stretch.reason)",
+          "batches": "\(missing ?? "none")", "reason": "\(stretch.reason)",
         ])
     }
     let transport = PeerTransport(
