@@ -64,24 +64,38 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
     environment.publish(self.clock.discipline)
   }
 
-  /// One tick has passed.
-  package mutating func tick() {
-    tickCount += 1
-    let now = environment.hostTime()
+  /// A tick has passed, or several: those that are due by the monotonic clock are stepped.
+  package mutating func tick() { makeUpForTicks(environment.hostTime()) }
+
+  /// Steps the ticks that are due, one for each unit that passed: after a pause of the process all
+  /// of them, and before anything that came after it.
+  ///
+  /// A leader whose ticks stood still would take its lease for good although the others have chosen
+  /// a new one; a follower that counted them after a heartbeat which waited in its socket would vote
+  /// for another while the leader trusts in its answer to that heartbeat.
+  private mutating func makeUpForTicks(_ now: HostTime) {
+    let due = ticksOverdue(now)
+    guard due > 0 else { return }
+    tickedNanoseconds += Int64(due) * timing.tickNanoseconds
+    let before = tickCount
+    tickCount += due
     askForTime(now)
-    if tickCount.isMultiple(of: timing.clockPollTicks) { pollClock(now) }
-    if tickCount.isMultiple(of: timing.healthTicks) { judgePeers(now) }
+    if Self.passes(timing.clockPollTicks, from: before, to: tickCount) { pollClock(now) }
+    if Self.passes(timing.healthTicks, from: before, to: tickCount) { judgePeers(now) }
     reportClock(now)
-    // One at least; after a pause of the process, those that it slept through too.
-    let count = max(1, min(ticksOverdue(now), timing.ticksAtOnceMax))
-    for _ in 0..<count { step(.tick) }
-    tickedNanoseconds = max(
-      tickedNanoseconds + Int64(count) * timing.tickNanoseconds,
-      now.monotonicNanoseconds - timing.tickNanoseconds)
+    for _ in 0..<min(due, timing.ticksAtOnceMax) { step(.tick) }
+  }
+
+  /// Whether a multiple of `interval` lies after `start` and up to `end`.
+  private static func passes(_ interval: Int, from start: Int, to end: Int) -> Bool {
+    end / interval > start / interval
   }
 
   /// Clients of this node want to pay.
-  package mutating func submit(_ submissions: [Submission]) { step(.submit(submissions)) }
+  package mutating func submit(_ submissions: [Submission]) {
+    makeUpForTicks(environment.hostTime())
+    step(.submit(submissions))
+  }
 
   /// An operator wants something.
   package mutating func administer(_ request: OperatorRequest, token: UInt64) {
@@ -89,10 +103,14 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
   }
 
   /// A client of this node wants to read what is true now.
-  package mutating func read(token: UInt64) { step(.read(token: token)) }
+  package mutating func read(token: UInt64) {
+    makeUpForTicks(environment.hostTime())
+    step(.read(token: token))
+  }
 
   /// A peer said something; it came in at `time`.
   package mutating func receive(_ message: PeerMessage, from peer: NodeID, at time: HostTime) {
+    makeUpForTicks(environment.hostTime())
     peers.heard(peer, at: time)
     switch message {
     case .clockRequest(let nonce):
@@ -127,6 +145,7 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
 
   /// A group of storage work is durable.
   package mutating func stored(_ report: StorageReport) {
+    makeUpForTicks(environment.hostTime())
     for released in report.released { environment.send(released.message, to: released.to) }
     if let entry = report.persisted { step(.persisted(entry)) }
   }
@@ -176,6 +195,7 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
   /// Ends a group of calls: what came in together goes out together.
   package mutating func flush() {
     let now = environment.hostTime()
+    makeUpForTicks(now)
     replica.flush(
       reading: clock.reading(
         rawNanoseconds: now.rawNanoseconds, monotonicNanoseconds: now.monotonicNanoseconds),
