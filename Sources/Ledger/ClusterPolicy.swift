@@ -4,7 +4,7 @@ public enum PolicyKey: UInt16, CaseIterable, Sendable, Comparable {
   case segmentBytes = 1
   /// LZ4 level of new batches: 0 is fast mode, 3 to 12 are high compression.
   case compressionLevel = 2
-  /// Between two entries of a sealed segment's sparse index, bytes of file at least.
+  /// Between two places of the log that a node remembers for look-ups, bytes of file at least.
   case indexBytes = 3
   /// Days after which a sealed segment may be moved to an archive; 0: never.
   case archiveAfterDays = 4

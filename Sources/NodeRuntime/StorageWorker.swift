@@ -65,6 +65,8 @@ package struct StorageWorker<FileSystem: LogFileSystem>: ~Copyable {
           SegmentLog.HardState(
             term: state.term, vote: state.vote, knownDurable: commit,
             isTailSuspect: isTailSuspect, store: hardState.state.store))
+      case .command(.indexInterval(let byteCount)):
+        store.positions.setInterval(UInt64(byteCount))
       case .command(.seal(let seal)):
         try store.seal(
           segment: seal.segment, ledgerBefore: seal.ledgerBefore, ledgerAfter: seal.ledgerAfter)

@@ -122,7 +122,7 @@ extension Replica {
     entries.trim(applied: state.last.index)
     judgeDigests(into: &effects)
     noteMembers(into: &effects)
-    followPolicy()
+    followPolicy(into: &effects)
     if state.last.term == raft.term && settledTerm != raft.term {
       settledTerm = raft.term
       ingress.resendAll()

@@ -24,8 +24,12 @@ extension Replica {
     return tolerance == 0 || reading.boundNanoseconds / 1000 <= tolerance
   }
 
-  /// After applying: new batches are compressed as the cluster has agreed.
-  mutating func followPolicy() {
+  /// After applying: new batches are compressed, and places remembered, as the cluster has agreed.
+  mutating func followPolicy(into effects: inout [ReplicaEffect]) {
+    if policy.isSet(.indexBytes), indexByteCount != Int(policy[.indexBytes]) {
+      indexByteCount = Int(policy[.indexBytes])
+      effects.append(.store(.indexInterval(byteCount: indexByteCount)))
+    }
     guard policy.isSet(.compressionLevel), compressionLevel != Int(policy[.compressionLevel])
     else { return }
     compressionLevel = Int(policy[.compressionLevel])

@@ -40,6 +40,8 @@ package struct Replica: ~Copyable {
   var openBatches: Deque<OpenBatch> = []
   /// Compresses and hashes.
   var builder: BatchBuilder
+  /// The interval of remembered places that storage was told last, bytes; 0: none.
+  var indexByteCount = 0
   /// How hard it does.
   var compressionLevel: Int
   /// The sequence of the next event after the log's last.

@@ -55,6 +55,8 @@ package enum StorageCommand: Sendable {
   case truncate(from: LogIndex)
   /// Write batches at the end of the log.
   case append([Batch])
+  /// From now on, remember where batches lie at least every so many bytes of file.
+  case indexInterval(byteCount: Int)
   /// Write the footer of the segment that starts at this index.
   case seal(SegmentSeal)
 }

@@ -5,7 +5,7 @@ import Synchronization
 ///
 /// Holds only what has been written whole; what is here need not be durable yet.
 package final class LogPositions: Sendable {
-  /// A position at least every so many bytes of file.
+  /// A position at least every so many bytes of file, unless ``setInterval(_:)`` says otherwise.
   static let intervalByteCount: UInt64 = 32 << 10
 
   struct Position: Sendable {
@@ -31,6 +31,7 @@ package final class LogPositions: Sendable {
     /// Grows whenever something is cut.
     var generation: UInt64 = 0
     var serialNext: UInt64 = 0
+    var intervalByteCount = LogPositions.intervalByteCount
   }
 
   /// A place to read from.
@@ -102,6 +103,12 @@ package final class LogPositions: Sendable {
     }
   }
 
+  /// From now on, remembers a position at least every `byteCount` bytes of file: fewer positions take
+  /// less memory, and make a look-up read more.
+  package func setInterval(_ byteCount: UInt64) {
+    state.withLock { $0.intervalByteCount = byteCount }
+  }
+
   /// Notes a batch that has been written at `offset`.
   func append(_ batch: BatchHeader, in id: SegmentID, at offset: UInt64) {
     state.withLock { state in
@@ -116,7 +123,7 @@ package final class LogPositions: Sendable {
       }
       let last = state.segments.count - 1
       let newest = state.segments[last].positions.last?.offset
-      if newest.map({ offset - $0 >= Self.intervalByteCount }) ?? true {
+      if newest.map({ offset - $0 >= state.intervalByteCount }) ?? true {
         state.segments[last].positions.append(position)
       }
       state.segments[last].byteCount = offset + UInt64(batch.batchByteCount)

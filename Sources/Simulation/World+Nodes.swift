@@ -113,7 +113,7 @@ extension World {
       case .command(.truncate(let index)):
         host.log.removeLast(max(0, host.log.count - Int(index.rawValue) + 1))
         host.durability.mayCut(from: index)
-      case .command(.hardState), .command(.seal), .release: break
+      case .command(.hardState), .command(.seal), .command(.indexInterval), .release: break
       }
     }
   }

@@ -51,7 +51,7 @@ extension World {
         }
       case .command(.truncate(let index)): host.durability.cut(from: index)
       case .command(.hardState(_, let commit, _)): host.vouched = commit
-      case .command(.seal), .release: break
+      case .command(.seal), .command(.indexInterval), .release: break
       }
     }
     if host.process?.environment.waiting.isEmpty ?? true { host.durability.settled() }

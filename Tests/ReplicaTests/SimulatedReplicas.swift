@@ -247,6 +247,7 @@ final class SimulatedReplicas {
         disks[id]!.hardState = state
         disks[id]!.committed = commit
       case .command(.seal(let seal)): disks[id]!.seals.append(seal)
+      case .command(.indexInterval): break
       }
     }
     disks[id]!.durable = disks[id]!.written.count
