@@ -13,7 +13,9 @@ extension Replica {
   ) {
     let asker = OperatorDesk.Asker.here(token: token)
     guard !desk.isFull else { return answer(asker, .refused(.notReady), into: &effects) }
-    if raft.role == .leader { return carryOut(request, for: asker, reading: reading, into: &effects) }
+    if raft.role == .leader {
+      return carryOut(request, for: asker, reading: reading, into: &effects)
+    }
     guard let leader = raft.leader else {
       return answer(asker, .refused(.noLeader), into: &effects)
     }

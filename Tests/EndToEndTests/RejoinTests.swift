@@ -85,7 +85,9 @@ extension EndToEnd {
       }
     }
 
-    @Test func `flipped bytes are named by the audit, and mended from the other nodes`() async throws {
+    @Test func `flipped bytes are named by the audit, and mended from the other nodes`()
+      async throws
+    {
       let seed = UInt64.random(in: 0 ... .max)
       try await withCluster { cluster in
         var generator = Chance(state: seed)

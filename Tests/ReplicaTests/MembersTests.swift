@@ -10,7 +10,8 @@ import Testing
 /// Members, rules and leadership as operators change them, on whole replicas.
 @Suite struct MembersTests {
   private func cluster(
-    spare: Int = 2, seed: UInt64 = 3, adjust: @escaping (inout ReplicaConfiguration) -> Void = { _ in }
+    spare: Int = 2, seed: UInt64 = 3,
+    adjust: @escaping (inout ReplicaConfiguration) -> Void = { _ in }
   ) -> SimulatedReplicas {
     let cluster = SimulatedReplicas(count: 3, spare: spare, seed: seed, adjust: adjust)
     cluster.run(ticks: 200)

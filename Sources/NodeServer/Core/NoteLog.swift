@@ -42,7 +42,8 @@ struct NoteLog {
       logger.notice(
         "members changed",
         metadata: [
-          "voters": "\(membership.voters.map(name))", "learners": "\(membership.learners.map(name))",
+          "voters": "\(membership.voters.map(name))",
+          "learners": "\(membership.learners.map(name))",
           "before": "\(membership.outgoing.map(name))", "index": "\(index.rawValue)",
         ])
     case .removed:
