@@ -169,9 +169,11 @@ extension EndToEnd {
     @Test func `a rule set at one node holds on all, and after all have restarted`() async throws {
       try await withCluster { cluster in
         for node in cluster.nodes {
-          let set = try node.post(
-            #"{"key":"retain.days","value":"\#(node.number)"}"#, to: "/v1/policy")
-          try #require(set.status == 200, "\(set)")
+          let set = try run(
+            "syncpay",
+            ["policy", "set", "retain.days", "\(node.number)"]
+              + ["--node", "http://127.0.0.1:\(node.httpPort)"])
+          try #require(set.status == 0, "\(set)")
           for other in cluster.nodes {
             try #require(try rule("retain.days", at: other) == "\(node.number)")
           }
