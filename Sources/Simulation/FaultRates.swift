@@ -35,8 +35,10 @@ package struct FaultRates: Sendable {
   package var membersMean: Int64 = 0
   /// Of 1000 messages that tell of a vote, so many are followed by the sender's crash.
   package var crashAfterVotePermille = 0
-  /// Of 1000 elections, so many are followed by the new leader's crash or isolation within 100 ms.
+  /// Of 1000 elections, so many are followed by the new leader's crash or isolation.
   package var strikeLeaderPermille = 0
+  /// How soon after its election at most, nanoseconds.
+  package var strikeLeaderWithin: Int64 = 0
   /// Whether a power failure may keep a later write of a file and lose an earlier one.
   package var reordersWrites = false
 
@@ -66,6 +68,7 @@ package struct FaultRates: Sendable {
     membersMean = mean(300, 2...10)
     crashAfterVotePermille = random.pick([0, 0, 20, 100])
     strikeLeaderPermille = random.pick([0, 0, 200, 600])
+    strikeLeaderWithin = random.pick([20, 100, 500]) * Span.millisecond
     reordersWrites = random.chance(300)
   }
 }

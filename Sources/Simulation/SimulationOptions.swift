@@ -222,12 +222,18 @@ package struct SimulationOptions: Sendable {
     case .commitOfEarlierTerm:
       nodeCount = 3
       useShortElections()
-      network.latencyMax = 15 * Span.millisecond
+      activeNanoseconds = 30 * Span.second
+      network.latencyMax = 40 * Span.millisecond
+      node.electionTicksMin = 20
+      node.electionTicksMax = 28
       node.entriesPerMessageMax = 1
       node.inFlightMessagesMax = 1
       node.batchEventsMax = 1
       node.batchesInFlightMax = 4
-      faults.strikeLeaderPermille = 800
+      faults.strikeLeaderPermille = 900
+      faults.strikeLeaderWithin = 100 * Span.millisecond
+      faults.partitionMean = 0
+      faults.crashMean = 0
     case .fsyncSkipped: faults.crashMean = 2 * Span.second
     case .deduplicationOff: workload.twicePermille = 300
     case .damageTakenForAbsence: faults.damageMean = 3 * Span.second

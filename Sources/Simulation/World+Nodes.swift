@@ -141,7 +141,7 @@ extension World {
       if !isSettling, faultRandom.chance(options.faults.strikeLeaderPermille) {
         schedule(
           .strikeLeader(host.place, life: host.life),
-          in: faultRandom.span(0...100 * Span.millisecond))
+          in: faultRandom.span(0...options.faults.strikeLeaderWithin))
       }
       check { () throws(Violation) in
         try checks.elections.leads(host.id, in: term)

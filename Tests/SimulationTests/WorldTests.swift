@@ -3,24 +3,30 @@ import Testing
 
 /// Whole worlds.
 @Suite struct WorldTests {
+  /// Options of a seed for a world that is short enough for a build without optimization.
+  private func options(_ seed: UInt64, canary: Canary = .none) -> SimulationOptions {
+    var options = SimulationOptions(seed: seed, canary: canary)
+    options.activeNanoseconds = 4_000_000_000
+    return options
+  }
+
   @Test(arguments: [3, 4, 11, 12] as [UInt64])
   func `the same seed gives the same world`(seed: UInt64) {
-    let first = World(SimulationOptions(seed: seed)).run()
-    let second = World(SimulationOptions(seed: seed), keepsTrace: true).run()
+    let first = World(options(seed)).run()
+    let second = World(options(seed), keepsTrace: true).run()
     #expect(first.traceHash == second.traceHash, "seed \(seed)")
     #expect(first.statistics.eventCount == second.statistics.eventCount)
   }
 
   @Test func `other seeds give other worlds`() {
-    let hashes = Set((1...4).map { World(SimulationOptions(seed: $0)).run().traceHash })
+    let hashes = Set((1...4).map { World(options($0)).run().traceHash })
     #expect(hashes.count == 4)
   }
 
   @Test func `without faults every payment is acknowledged`() {
     for seed in 1...4 as ClosedRange<UInt64> {
-      var options = SimulationOptions(seed: seed)
+      var options = options(seed)
       options.calm()
-      options.activeNanoseconds = 5_000_000_000
       let result = World(options).run()
       #expect(result.violation == nil, "seed \(seed): \(result.violation.map { "\($0)" } ?? "")")
       #expect(result.statistics.acknowledgedCount > 0, "seed \(seed)")
@@ -31,12 +37,21 @@ import Testing
   @Test func `worlds with faults keep every promise`() {
     var total = SimulationStatistics()
     for seed in 1...20 as ClosedRange<UInt64> {
-      let result = World(SimulationOptions(seed: seed)).run()
+      let result = World(options(seed)).run()
       #expect(result.violation == nil, "seed \(seed): \(result.violation.map { "\($0)" } ?? "")")
       total.add(result.statistics)
     }
     // Faults that never happen prove nothing.
     #expect(total.faults.count(where: { $0 > 0 }) > 8)
     #expect(total.boundChecks > 0 && total.acknowledgedCount > 0 && total.catchUpReads > 0)
+  }
+
+  @Test(arguments: [
+    Canary.fsyncSkipped, .deduplicationOff, .damageTakenForAbsence, .boundTooSmall,
+  ])
+  func `what is broken on purpose is found`(canary: Canary) {
+    // The command finds all of them in whole worlds; these show within a few short ones.
+    let isFound = (1...20).contains { World(options($0, canary: canary)).run().violation != nil }
+    #expect(isFound, "\(canary.rawValue)")
   }
 }
