@@ -32,6 +32,9 @@ final class SimulatedHost {
   var lostReason: String?
   /// Whether its durable bytes were changed, or may be out of order: it may be lost.
   var isSuspect = false
+  /// Whether un-synced bytes were lost since the last start: of a write of several batches a later
+  /// sector may be there without an earlier one, which looks like damage and is mended like it.
+  var mayBeTorn = false
   /// Whether a message that is worth a crash has just left.
   var crashesSoon = false
   /// Whether a start is planned.

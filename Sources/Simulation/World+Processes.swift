@@ -29,6 +29,7 @@ extension World {
     host.life += 1
     host.pausedUntil = now
     host.isSuspect = host.isSuspect && host.disk.isDamaged
+    host.mayBeTorn = false
     let reader = LogReader(
       host.disk, directory: recovery.logDirectory, positions: recovery.positions)
     host.term = recovery.hardState.term
@@ -98,7 +99,7 @@ extension World {
   }
 
   private func meetDamage(_ host: SimulatedHost, _ error: LogError) {
-    guard host.isSuspect else { return refuseToFail(host, error) }
+    guard host.isSuspect || host.mayBeTorn else { return refuseToFail(host, error) }
     if options.canary == .damageTakenForAbsence, takeDamageForAbsence(host, error) {
       return planStart(host, in: 100 * Span.millisecond)
     }
@@ -137,6 +138,7 @@ extension World {
     host.life += 1
     host.log = []
     if losesPower {
+      host.mayBeTorn = true
       let isOrdered = !options.faults.reordersWrites || !reserveSuspect(host)
       host.disk.losePower(isOrdered: isOrdered)
     }

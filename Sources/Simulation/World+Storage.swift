@@ -37,6 +37,7 @@ extension World {
       }
       // What storage has half done is not done again when the process ends.
       process.isStoring = false
+      host.mayBeTorn = true
       crash(host, losesPower: false, "storage failed: \(error)")
     }
   }
