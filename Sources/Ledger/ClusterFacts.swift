@@ -7,6 +7,8 @@ package struct ClusterFacts: Hashable, Sendable {
   package private(set) var policy = ClusterPolicy()
   /// The last change of members, or nil: the cluster is as its configuration files say.
   package private(set) var membership: MembershipChange?
+  /// The greatest number that a member ever had: numbers are not used twice.
+  package private(set) var memberNumberMax = NodeID(0)
   /// Whether payments meet other rules than a ledger's that is open to all.
   package private(set) var hasAccountRules = false
 
@@ -16,10 +18,15 @@ package struct ClusterFacts: Hashable, Sendable {
   /// Takes over what an event says; payments and clock reports say nothing.
   package mutating func take(_ event: Event) {
     switch event {
-    case .membership(let change): membership = change
+    case .membership(let change): setMembership(change)
     case .policy(let change): setPolicy(change.key, to: change.value)
     case .payment, .clockReport, .beacon, .leadership: break
     }
+  }
+
+  private mutating func setMembership(_ change: MembershipChange) {
+    membership = change
+    memberNumberMax = max(memberNumberMax, change.members.last?.id ?? memberNumberMax)
   }
 
   private mutating func setPolicy(_ key: PolicyKey, to value: Int64) {
@@ -28,7 +35,8 @@ package struct ClusterFacts: Hashable, Sendable {
   }
 
   /// Appends all of it, for a snapshot: u8 count, then each rule that is set as u16 key and zigzag
-  /// varint; then the last change of members as its record, if there is one.
+  /// varint; u16, the greatest number of a member; then the last change of members as its record,
+  /// if there is one.
   package func encode(into writer: inout ByteWriter) {
     let set = PolicyKey.allCases.filter { policy.isSet($0) }
     writer.integer(UInt8(set.count))
@@ -36,6 +44,7 @@ package struct ClusterFacts: Hashable, Sendable {
       writer.integer(key.rawValue)
       writer.signedVarint(policy[key])
     }
+    writer.integer(memberNumberMax.rawValue)
     membership?.encode(into: &writer)
   }
 
@@ -51,13 +60,24 @@ package struct ClusterFacts: Hashable, Sendable {
       }
       setPolicy(key, to: value)
     }
-    guard !reader.isAtEnd else { return }
+    let numberOffset = reader.offset
+    let numberMax = NodeID(try reader.integer(UInt16.self, in: bytes))
+    memberNumberMax = numberMax
+    guard !reader.isAtEnd else {
+      guard numberMax == NodeID(0) else {
+        throw .invalidField("facts.number", offset: numberOffset)
+      }
+      return
+    }
     let rest = reader.offset
     var cursor = RecordCursor(bytes.extracting(rest...))
     let records = bytes.extracting(rest...)
     guard let record = try cursor.next(in: records), record.kind == .membership,
       try cursor.next(in: records) == nil
     else { throw .invalidField("facts.membership", offset: rest) }
-    membership = try MembershipChange(record.body, in: records)
+    setMembership(try MembershipChange(record.body, in: records))
+    guard memberNumberMax == numberMax else {
+      throw .invalidField("facts.number", offset: numberOffset)
+    }
   }
 }

@@ -41,7 +41,7 @@ package enum OperatorRefusal: UInt8, Error, Hashable, Sendable, CaseIterable {
   case unchanged
   /// No member has that number.
   case unknownMember
-  /// A member has that number, or had it: numbers are not used twice.
+  /// A member has or had that number or a greater one: numbers are not used twice.
   case numberTaken
   /// The target did not take over in time.
   case transferFailed
@@ -63,7 +63,7 @@ package enum OperatorRefusal: UInt8, Error, Hashable, Sendable, CaseIterable {
     case .wouldStop: "Of the voters after this change too few are up: the cluster could stop"
     case .unchanged: "It is so already"
     case .unknownMember: "No member has that number"
-    case .numberTaken: "That number is taken; a new node needs a number that no node ever had"
+    case .numberTaken: "A new node needs a number greater than every number that a member ever had"
     case .transferFailed: "The node did not take over in time; it may be down or behind"
     case .valueInvalid: "The value is outside the rule's range"
     case .inDoubt: "It was begun, and is not known to be done; look at the members"

@@ -94,7 +94,10 @@ extension Replica {
     var members = changes.current
     switch request {
     case .addLearner(let member):
-      guard !members.contains(where: { $0.id == member.id }) else { throw .numberTaken }
+      // Whoever had the number before may still run, and others may remember it.
+      guard member.id > state.ledger.cluster.memberNumberMax,
+        !members.contains(where: { $0.id == member.id })
+      else { throw .numberTaken }
       guard member.isWellFormed, !member.peerAddress.isEmpty else { throw .malformed }
       learners.append(member.id)
       members.append(member)

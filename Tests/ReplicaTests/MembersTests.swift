@@ -107,18 +107,23 @@ import Testing
     #expect(ask(.remove(NodeID(9))) == .refused(.unknownMember))
     #expect(ask(.addLearner(member(2))) == .refused(.numberTaken))
     #expect(ask(.addLearner(ClusterMember(id: NodeID(4)))) == .refused(.malformed))
+    // A number is not used twice, though its node has gone.
+    guard case .done = ask(.addLearner(member(5))), case .done = ask(.remove(NodeID(5))) else {
+      return #expect(Bool(false))
+    }
+    #expect(ask(.addLearner(member(5))) == .refused(.numberTaken))
     #expect(ask(.setPolicy(.overdraft, to: 2)) == .refused(.valueInvalid))
     #expect(ask(.transferLeadership(to: NodeID(9))) == .refused(.unknownMember))
     #expect(ask(.transferLeadership(to: leader)) == .refused(.unchanged))
     // A learner that is not up cannot catch up.
     cluster.crash(NodeID(4))
     for number in 1...20 { cluster.submit(draft(UInt64(number)), at: leader) }
-    guard case .done = ask(.addLearner(member(4))) else { return #expect(Bool(false)) }
+    guard case .done = ask(.addLearner(member(6))) else { return #expect(Bool(false)) }
     for number in 21...400 {
       cluster.submit(draft(UInt64(number)), at: leader)
       cluster.tick()
     }
-    #expect(ask(.promote(NodeID(4))) == .refused(.behind))
+    #expect(ask(.promote(NodeID(6))) == .refused(.behind))
     // With one of three down, removing another would leave one of two.
     let others = cluster.initial.filter { $0 != leader }
     cluster.crash(others[0])
