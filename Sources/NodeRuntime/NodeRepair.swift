@@ -1,4 +1,5 @@
 package import Bytes
+package import Ledger
 import Raft
 package import Replica
 package import SegmentLog
@@ -35,6 +36,8 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
     var word = Word.nothing
     /// Ticks since it was asked, nil while it need not answer.
     var askedTicks: Int?
+    /// Whether it was asked for committed batches only.
+    var mustBeCommitted = false
   }
 
   /// A peer that does not answer for so long is asked again.
@@ -43,62 +46,103 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
   private static var requestCountMax: UInt64 { 512 }
 
   private let files: FileSystem
+  private let directory: String
   private let logDirectory: String
   private let options: RecoveryOptions
   private let clusterID: ClusterID
   private var log: LogRepair<FileSystem>
   private var sources: [Source]
   private var distrusting: Set<LogIndex> = []
+  /// Missing batches for which somebody has given others than fit: only committed ones will do.
+  private var disputed: Set<LogIndex> = []
+  /// Who was asked last: the next one comes after it.
+  private var lastAsked: Int?
   /// The batch that the words of the sources are about.
   private var askedIndex: LogIndex?
   /// What has become of it.
   package private(set) var state = State.underway
   /// What was found damaged, in the order of the log.
   package let stretches: [DamagedStretch]
+  /// Everybody who may have what is missing: the members by the configuration, by the newest
+  /// snapshot, and by every change of members that is whole in the log.
+  package let members: [ClusterMember]
 
   /// Inspects the log in `directory`, notes in the hard state if its tail may have been lost, and
   /// mends what needs nobody's help.
   ///
-  /// `peers` are the other members. Errors: files, and logs that no peer can help: another
-  /// cluster's, a newer version's, or one without its hard state.
+  /// Errors: files, and logs that no peer can help: another cluster's, a newer version's, or one
+  /// without its hard state.
   package static func begin(
-    _ files: FileSystem, directory: String, configuration: ReplicaConfiguration, peers: [NodeID]
+    _ files: FileSystem, directory: String, configuration: ReplicaConfiguration
   ) throws(LogError) -> NodeRepair {
     let logDirectory = directory + "/log"
-    var hardState = try HardStateFile(
+    let hardState = try HardStateFile(
       files, directory: directory, clusterID: configuration.cluster, logIsEmpty: false)
-    var remembered = hardState.state
-    // What a snapshot holds was durable here, too.
-    let snapshot = SnapshotDirectory(
-      files, dataDirectory: directory, clusterID: configuration.cluster
-    ).newest { _ in }?.point.applied.index
-    let options = RecoveryOptions(
-      knownDurable: max(remembered.knownDurable, snapshot ?? .zero))
-    let log = try LogRepair.inspect(
-      files, directory: logDirectory, clusterID: configuration.cluster, recovery: options)
-    if log.isTailSuspect && !remembered.isTailSuspect {
-      remembered.isTailSuspect = true
-      try hardState.write(remembered)
+    var durable = hardState.state.knownDurable
+    var members = configuration.members
+    let snapshots = SnapshotDirectory(
+      files, dataDirectory: directory, clusterID: configuration.cluster)
+    if let snapshot = snapshots.newest({ _ in }) {
+      // What it holds was durable here, too.
+      durable = max(durable, snapshot.point.applied.index)
+      let recovery = snapshot.recovery(configuration, knownCommitted: durable)
+      Self.add(recovery.members, to: &members)
     }
+    let first = try LogRepair.inspect(
+      files, directory: logDirectory, clusterID: configuration.cluster,
+      recovery: RecoveryOptions(knownDurable: durable))
+    for index in first.memberChanges {
+      if let change = try first.batch(at: index)?.membershipChange {
+        Self.add(change.members, to: &members)
+      }
+    }
+    // And what the batches that are whole say to be committed.
+    let options = RecoveryOptions(knownDurable: max(durable, first.vouchedCommit))
     var repair = NodeRepair(
-      files, logDirectory, configuration.cluster, options, log: log,
-      peers: peers.filter { $0 != configuration.raft.id })
+      files, directory, configuration, options, members: members,
+      log: try LogRepair.inspect(
+        files, directory: logDirectory, clusterID: configuration.cluster, recovery: options))
+    try repair.noteSuspicion()
     try repair.mend([])
     if let missing = repair.log.nextMissing { try repair.giveUpIfAllCannot(at: missing) }
     return repair
   }
 
+  private static func add(_ more: [ClusterMember], to members: inout [ClusterMember]) {
+    for member in more {
+      if let place = members.firstIndex(where: { $0.id == member.id }) {
+        members[place] = member
+      } else {
+        members.append(member)
+      }
+    }
+  }
+
   private init(
-    _ files: FileSystem, _ logDirectory: String, _ clusterID: ClusterID,
-    _ options: RecoveryOptions, log: consuming LogRepair<FileSystem>, peers: [NodeID]
+    _ files: FileSystem, _ directory: String, _ configuration: ReplicaConfiguration,
+    _ options: RecoveryOptions, members: [ClusterMember], log: consuming LogRepair<FileSystem>
   ) {
     self.files = files
-    self.logDirectory = logDirectory
-    self.clusterID = clusterID
+    self.directory = directory
+    logDirectory = directory + "/log"
+    clusterID = configuration.cluster
     self.options = options
+    self.members = members
     stretches = log.stretches
-    sources = peers.sorted().map { Source(peer: $0) }
+    sources = members.map(\.id).filter { $0 != configuration.raft.id }.sorted()
+      .map { Source(peer: $0) }
     self.log = log
+  }
+
+  /// Writes down that the log's tail may be lost, before anything of it is changed.
+  private func noteSuspicion() throws(LogError) {
+    guard log.isTailSuspect else { return }
+    var hardState = try HardStateFile(
+      files, directory: directory, clusterID: clusterID, logIsEmpty: false)
+    var remembered = hardState.state
+    guard !remembered.isTailSuspect else { return }
+    remembered.isTailSuspect = true
+    try hardState.write(remembered)
   }
 
   /// One tick has passed: what is to be asked, and of whom.
@@ -119,15 +163,25 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
       sources[place].word = .nothing
     }
     guard !sources.contains(where: { $0.askedTicks != nil && $0.word == .nothing }),
-      let place = sources.firstIndex(where: { $0.isConnected && $0.askedTicks == nil })
+      let place = nextSource()
     else { return [] }
+    lastAsked = place
     sources[place].askedTicks = 0
     let stretch = stretch(of: missing)
     let end = stretch?.missing?.upperBound ?? missing
     let last = LogIndex(min(end.rawValue, missing.rawValue + Self.requestCountMax - 1))
     let request = BatchesRequest(
-      first: missing, last: max(last, missing), mustBeCommitted: stretch?.lastHash == nil)
+      first: missing, last: max(last, missing),
+      mustBeCommitted: stretch?.lastHash == nil || disputed.contains(missing))
+    sources[place].mustBeCommitted = request.mustBeCommitted
     return [(.batchesRequest(request), sources[place].peer)]
+  }
+
+  /// Who is to be asked: all in turn, so that one who never answers holds up nobody.
+  private func nextSource() -> Int? {
+    let start = lastAsked.map { $0 + 1 } ?? 0
+    return sources.indices.map { ($0 + start) % sources.count }
+      .first { sources[$0].isConnected && sources[$0].askedTicks == nil }
   }
 
   /// A connection to the peer is up, or broke.
@@ -162,6 +216,8 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
       return request.mustBeCommitted && !isCommitted
         ? nil : BatchesAnswer(first: request.first, batches: [batch])
     }
+    // What has been mended is served again once the log is open.
+    guard log.nextMissing.map({ request.first >= $0 }) ?? false else { return nil }
     let isDamaged = log.stretches.contains { $0.missing?.contains(request.first) == true }
     return BatchesAnswer(
       first: request.first, problem: isCommitted ? .lost : isDamaged ? .damaged : .absent)
@@ -178,49 +234,54 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
       return
     }
     sources[place].askedTicks = nil
-    try mend(answer.batches)
+    if try !mend(answer.batches, areCommitted: sources[place].mustBeCommitted) {
+      disputed.insert(answer.first)
+      askedIndex = log.nextMissing
+      sources[place].word = .nothing
+    }
   }
 
   /// All other nodes have answered, and none has the batch: none of them can ever commit it, and
   /// if none knows it to be committed it was never acknowledged, and goes; or else it is lost.
   ///
-  /// HAZARD: "all" are the members by the configuration file. One that is missing there, and holds
-  /// the only whole copy of a batch that was committed within the last second before all stopped,
-  /// is not asked.
+  /// It goes without a doubt cast on this node's votes: two nodes that a power failure left with the
+  /// same torn write would otherwise never elect anybody again.
   private mutating func giveUpIfAllCannot(at index: LogIndex) throws(LogError) {
     guard sources.allSatisfy({ $0.word != .nothing }) else { return }
     let isKnownNowhere = sources.allSatisfy { $0.word != .cannot(.lost) }
-    guard isKnownNowhere, index > options.knownDurable,
-      stretch(of: index)?.missing?.lowerBound == index
-    else {
+    guard isKnownNowhere else {
       state = .hopeless(index)
       return
     }
-    let damaged = try LogRepair.inspect(
-      files, directory: logDirectory, clusterID: clusterID, recovery: options,
-      distrusting: distrusting)
     do throws(LogError) {
-      try damaged.cut(from: index)
+      try log.endBeforeMissing()
+      state = .whole
     } catch {
       guard case .notCuttable = error else { throw error }
       state = .hopeless(index)
-      return
     }
-    try inspect()
   }
 
-  private mutating func mend(_ batches: [Batch]) throws(LogError) {
+  /// Writes what fits. False where the batches do not fit what is whole here: only committed ones
+  /// can say that this is wrong, others may themselves be of a history that was given up.
+  @discardableResult
+  private mutating func mend(
+    _ batches: [Batch], areCommitted: Bool = true
+  ) throws(LogError) -> Bool {
+    var fits = true
     do throws(LogError) {
       try log.mend(batches)
     } catch {
       switch error {
-      case .outOfOrder, .brokenChain: break
-      case .contradicted(let index): distrusting.insert(index)
+      case .outOfOrder, .brokenChain: fits = false
+      case .contradicted(let index):
+        if areCommitted { distrusting.insert(index) } else { fits = false }
       default: throw error
       }
       try inspect()
     }
     if log.isWhole { state = .whole }
+    return fits
   }
 
   private mutating func inspect() throws(LogError) {
@@ -228,6 +289,7 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
       files, directory: logDirectory, clusterID: clusterID, recovery: options,
       distrusting: distrusting)
     askedIndex = nil
+    try noteSuspicion()
     // What needs no batches is done at once.
     try log.mend([])
     if log.isWhole { state = .whole }

@@ -43,6 +43,8 @@ package struct NodeSnapshot: Sendable {
   package var policy: ClusterPolicy
   /// Messages of peers that no correct peer sends.
   package var faults: RaftFaults
+  /// Whether the node abstains from votes, because its disk lost what it had acknowledged.
+  package var isAbstaining: Bool
   /// As the leader: the followers' progress.
   package var progress: [PeerProgress]
   /// The peers' liveness.

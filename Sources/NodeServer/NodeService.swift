@@ -218,7 +218,7 @@ extension RunningNode {
     for _ in 0..<Self.drainSteps {
       let snapshot = environment.snapshotIfPublished()
       guard let snapshot, snapshot.role == .leader || snapshot.pendingCount > 0,
-        settings.members.count > 1
+        snapshot.membership.members.count > 1
       else { break }
       try? await Task.sleep(for: .milliseconds(Self.drainStepMilliseconds))
     }
@@ -244,11 +244,12 @@ extension RunningNode {
 }
 
 extension NodeSettings {
-  /// Where members are: as the log says, or where it does not, as this node's configuration does.
+  /// Where members are: as this node's configuration says, which an operator can change, or else as
+  /// the log does.
   func addresses(of members: [ClusterMember]) -> [(id: NodeID, address: HostPort)] {
     members.compactMap { member in
       let configured = self.members.first { $0.id == member.id }?.address
-      return (HostPort(member.peerAddress) ?? configured).map { (member.id, $0) }
+      return (configured ?? HostPort(member.peerAddress)).map { (member.id, $0) }
     }
   }
 

@@ -56,7 +56,7 @@ extension MembershipChange {
 
 extension Batch {
   /// The change of members that this batch is, nil where it is none or holds what no leader writes.
-  var membershipChange: MembershipChange? {
+  package var membershipChange: MembershipChange? {
     guard header.changesMembers else { return nil }
     let records = records
     let span = records.span.bytes

@@ -45,6 +45,16 @@ struct OperatorDesk {
 
   var isFull: Bool { waiting.count >= Self.waitingMax }
 
+  /// Whether a transfer of leadership is under way or about to begin.
+  var isTransferring: Bool {
+    waiting.contains { request in
+      switch request.stage {
+      case .transfer, .handover: true
+      case .leader, .entry, .members: false
+      }
+    }
+  }
+
   mutating func add(_ asker: Asker, _ stage: Stage, tick: Int) {
     waiting.append(Waiting(asker: asker, stage: stage, tick: tick))
   }

@@ -56,7 +56,9 @@ package enum OperatorRefusal: UInt8, Error, Hashable, Sendable, CaseIterable {
     case .noLeader: "No leader is known; a majority of the voters must be up"
     case .notReady: "The leader is not ready; ask again"
     case .changing: "An earlier change of members is under way; ask again when it is over"
-    case .malformed: "The members would not make a cluster: a node has one part, at most 15 each"
+    case .malformed:
+      "The members would not make a cluster: each node has one part and an address of its own, at most"
+        + " 15 vote and 15 learn, and a new number is at most 100 above the greatest"
     case .noVoters: "The last voter cannot be removed"
     case .notLearner: "Only a learner can become a voter; add it as a learner first"
     case .behind: "The learner has not caught up with the log yet; ask again later"

@@ -68,6 +68,7 @@ extension Replica {
           throw .unknownMember
         }
         guard target != id else { throw .unchanged }
+        guard !desk.isTransferring else { throw .notReady }
         let event = Event.leadership(LeadershipTransfer(stamp: stamp, target: target))
         stage = .transfer(propose(event, stamp, reading: reading, into: &effects), to: target)
       case .addLearner, .promote, .demote, .remove, .replace:
@@ -79,6 +80,10 @@ extension Replica {
       answer(asker, .refused(error), into: &effects)
     }
   }
+
+  /// How much greater a new number may be than the greatest before it: one mistake must not use up
+  /// all numbers.
+  private static var numberStepMax: UInt16 { 100 }
 
   private var canPropose: Bool {
     raft.last.index.rawValue - min(raft.durable, raft.last.index).rawValue
@@ -98,7 +103,10 @@ extension Replica {
       guard member.id > state.ledger.cluster.memberNumberMax,
         !members.contains(where: { $0.id == member.id })
       else { throw .numberTaken }
-      guard member.isWellFormed, !member.peerAddress.isEmpty else { throw .malformed }
+      guard member.isWellFormed, !member.peerAddress.isEmpty,
+        !members.contains(where: { $0.peerAddress == member.peerAddress }),
+        member.id.rawValue <= state.ledger.cluster.memberNumberMax.rawValue + Self.numberStepMax
+      else { throw .malformed }
       learners.append(member.id)
       members.append(member)
     case .promote(let node):

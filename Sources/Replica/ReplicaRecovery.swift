@@ -108,6 +108,9 @@ package struct ReplicaRecovery: ~Copyable {
     do throws(LedgerError) { try applyCommitted() } catch { throw .ledger(error) }
   }
 
+  /// The members with their addresses, as far as the log has been read.
+  package var members: [ClusterMember] { changes.reachable }
+
   /// The last batch applied.
   package var applied: EntryID { state.last }
 

@@ -38,6 +38,10 @@ struct WholeRun: Hashable, Sendable {
   private(set) var bytes: Range<Int>
   /// Where some of them begin, at least every 64 KiB; the first is the first batch.
   private(set) var marks: [Mark]
+  /// Largest commit index that one of them carries.
+  private(set) var commit: LogIndex
+  /// Those that change the members.
+  private(set) var memberChanges: [LogIndex]
 
   struct Mark: Hashable, Sendable {
     let index: LogIndex
@@ -48,6 +52,8 @@ struct WholeRun: Hashable, Sendable {
     (first, last) = (header, header)
     bytes = offset..<offset + header.batchByteCount
     marks = [Mark(index: header.index, offset: offset)]
+    commit = header.commit
+    memberChanges = header.changesMembers ? [header.index] : []
   }
 
   /// Whether a batch comes right after this run, in the file and in the chain.
@@ -62,6 +68,8 @@ struct WholeRun: Hashable, Sendable {
       marks.append(Mark(index: header.index, offset: offset))
     }
     last = header
+    commit = max(commit, header.commit)
+    if header.changesMembers { memberChanges.append(header.index) }
     bytes = bytes.lowerBound..<offset + header.batchByteCount
   }
 

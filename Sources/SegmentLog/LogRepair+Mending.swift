@@ -85,6 +85,21 @@ extension LogRepair {
     return true
   }
 
+  /// Gives what has been written its name, and removes what comes after it.
+  mutating func endLog(after last: LogIndex) throws(LogError) {
+    try finish(footer: [])
+    try verifyEnd()
+    let (fileSystem, directory) = (fileSystem, directory)
+    for id in try SegmentScanner(fileSystem, directory: directory).segments().reversed()
+    where id.firstIndex > last {
+      let path = path(id)
+      try files { () throws(FileError) in
+        try fileSystem.remove(path)
+        try fileSystem.syncDirectory(directory)
+      }
+    }
+  }
+
   private func require(_ header: BatchHeader, after chain: ChainEnd?) throws(LogError) {
     guard let chain else { return }
     guard header.index == chain.index.next, header.previousHash == chain.hash else {

@@ -58,6 +58,10 @@ package struct LogRepair<FS: LogFileSystem>: ~Copyable, Sendable {
     runs = segments.flatMap { segment in
       segment.runs.map { LocatedRun(segment: segment.id, run: $0) }
     }
+    vouchedCommit = segments.reduce(.zero) { known, segment in
+      let footer = segment.footerFault == nil ? segment.footer?.totals.commit : nil
+      return max(known, footer ?? .zero, segment.runs.map(\.commit).max() ?? .zero)
+    }
     lastSealed =
       segments.last { $0.footer != nil && $0.footerFault == nil }?
       .footer?.totals.lastIndex ?? .zero
@@ -76,6 +80,30 @@ package struct LogRepair<FS: LogFileSystem>: ~Copyable, Sendable {
       return max(missing.lowerBound, chain?.index.next ?? .zero)
     }
     return nil
+  }
+
+  /// Up to where whole batches, and footers, say that the log was committed.
+  package let vouchedCommit: LogIndex
+
+  /// The whole batches that change the members, in order.
+  package var memberChanges: [LogIndex] { runs.flatMap(\.run.memberChanges) }
+
+  /// Ends the log after what is whole and what has been mended, and removes all that follows: for a
+  /// batch that no node has and none can have committed. After it ``isWhole``.
+  ///
+  /// Errors: ``LogError/notCuttable(from:)`` where what would go is known to be committed, or lies
+  /// before the end of a sealed segment; then nothing has changed.
+  package mutating func endBeforeMissing() throws(LogError) {
+    guard let index = nextMissing, let chain, chain.index.next == index, index > knownDurable,
+      index > vouchedCommit, index > lastSealed
+    else { throw .notCuttable(from: nextMissing ?? .zero) }
+    do throws(LogError) {
+      try endLog(after: chain.index)
+    } catch {
+      hasFailed = true
+      throw error
+    }
+    steps = []
   }
 
   /// The batch at `index` if it is whole here, verified; or nil.

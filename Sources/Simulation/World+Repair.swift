@@ -15,8 +15,7 @@ extension World {
   func beginRepair(_ host: SimulatedHost) {
     do {
       let repair = try NodeRepair.begin(
-        host.disk, directory: SimulatedHost.directory, configuration: replicaConfiguration(host),
-        peers: hosts.map(\.id))
+        host.disk, directory: SimulatedHost.directory, configuration: replicaConfiguration(host))
       host.life += 1
       host.repair = SimulatedRepair(repair)
       statistics.repairCount += 1

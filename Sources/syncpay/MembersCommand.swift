@@ -97,7 +97,8 @@ struct MembersAdd: OperatorCommand {
     abstract: "Add a new node as a learner.",
     discussion: """
       The node may be started before or after, with cluster.join = true, an empty data directory, \
-      and a number greater than every number that a node of this cluster ever had. It is fed the log from its first batch.
+      and a number greater than every number that a node of this cluster ever had. It is fed the \
+      log from its first batch.
 
       Example: syncpay members add 4 --peer 10.0.0.4:6001 --client 10.0.0.4:5001
       """)

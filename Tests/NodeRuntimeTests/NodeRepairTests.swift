@@ -1,6 +1,7 @@
 // swift-format-ignore-file: NeverForceUnwrap, NeverUseForceTry
 import Bytes
 import HostFiles
+import Ledger
 import Raft
 import Replica
 import SegmentLog
@@ -23,7 +24,11 @@ import Testing
   }
 
   private func damage(_ node: SampleNode, _ index: Int) {
-    let first = SegmentID(LogIndex(UInt64((index - 1) / 10 * 10 + 1)))
+    damage(node, index, of: batches, every: 10)
+  }
+
+  private func damage(_ node: SampleNode, _ index: Int, of batches: [Batch], every: Int) {
+    let first = SegmentID(LogIndex(UInt64((index - 1) / every * every + 1)))
     let path = node.directory.path + "/log/" + first.fileName
     var bytes = readBytes(path)
     let batch = bytes.firstRange(of: batches[index - 1].bytes)!
@@ -40,9 +45,14 @@ import Testing
   }
 
   private func repair(_ node: SampleNode, id: UInt16 = 1) throws -> NodeRepair<PosixFileSystem> {
-    try NodeRepair.begin(
-      PosixFileSystem(), directory: node.directory.path, configuration: configuration(),
-      peers: [1, 2, 3].filter { $0 != id }.map { NodeID($0) })
+    let ids = (1...3).map { NodeID($0) }
+    let own = ReplicaConfiguration(
+      cluster: cluster,
+      raft: RaftConfiguration(
+        id: NodeID(id), initial: Membership(voters: ids), heartbeatTicks: 5, electionTicksMin: 30,
+        electionTicksMax: 60, inFlightMessagesMax: 16, entriesPerMessageMax: 64))
+    return try NodeRepair.begin(
+      PosixFileSystem(), directory: node.directory.path, configuration: own)
   }
 
   @Test func `damage in the middle is fetched from a peer, and the files are as before`() throws {
@@ -143,10 +153,84 @@ import Testing
     #expect(still == own)
   }
 
+  /// Runs a repair in which node 2 and node 3 answer as told.
+  private func run(
+    _ repair: inout NodeRepair<PosixFileSystem>, ticks: Int = 2000,
+    _ answer: (BatchesRequest, UInt16) -> BatchesAnswer?
+  ) throws {
+    for peer: UInt16 in [2, 3] { repair.setConnected(NodeID(peer), true) }
+    for _ in 0..<ticks where repair.state == .underway {
+      for sending in repair.tick() {
+        guard case .batchesRequest(let request) = sending.message,
+          let found = answer(request, sending.to.rawValue)
+        else { continue }
+        _ = try repair.receive(.batches(found), from: sending.to)
+      }
+    }
+  }
+
+  @Test func `what a whole batch here says to be committed is never cut`() throws {
+    let node = try node(batches, knownDurable: 10)
+    damage(node, 55)
+    var repair = try repair(node)
+    try run(&repair) { request, _ in BatchesAnswer(first: request.first, problem: .absent) }
+    #expect(repair.state == .hopeless(LogIndex(55)))
+  }
+
+  @Test func `a peer's batch of a history that was given up drops nothing`() throws {
+    let node = try node(batches, knownDurable: 30)
+    let before = readBytes(node.directory.path + "/log/" + SegmentID(LogIndex(51)).fileName)
+    damage(node, 55)
+    let other = sampleLog(60, every: 10, seed: 5)
+    var repair = try repair(node)
+    // Node 2 has another batch 55, and none that is committed; node 3 has the right one.
+    try run(&repair) { request, peer in
+      if peer == 3 { return self.answer(request, from: batches) }
+      return request.mustBeCommitted ? nil : self.answer(request, from: other)
+    }
+    #expect(repair.state == .whole)
+    #expect(
+      readBytes(node.directory.path + "/log/" + SegmentID(LogIndex(51)).fileName) == before)
+  }
+
+  @Test func `a peer that never answers holds up nobody`() throws {
+    let node = try node(batches, knownDurable: 60)
+    damage(node, 35)
+    var repair = try repair(node)
+    try run(&repair) { request, peer in peer == 2 ? nil : self.answer(request, from: batches) }
+    #expect(repair.state == .whole)
+  }
+
+  @Test func `members that only the log knows are asked too`() throws {
+    let node = try node(batches, knownDurable: 60)
+    damage(node, 35)
+    // By its configuration the node is alone.
+    let repair = try NodeRepair.begin(
+      PosixFileSystem(), directory: node.directory.path, configuration: configuration())
+    #expect(repair.state == .underway)
+    #expect(repair.members.map(\.id).contains(NodeID(2)))
+  }
+
+  @Test func `a torn end is kept as far as others have it, and goes from there on`() throws {
+    let batches = sampleLog(60, every: 20, seed: 4, commitLag: 12)
+    let node = try node(batches, knownDurable: 48)
+    for index in [55, 56, 57] { damage(node, index, of: batches, every: 20) }
+    var repair = try repair(node)
+    try run(&repair) { request, _ in
+      request.first <= LogIndex(55)
+        ? BatchesAnswer(first: request.first, batches: [batches[54]])
+        : BatchesAnswer(first: request.first, problem: .absent)
+    }
+    #expect(repair.state == .whole)
+    #expect(try last(node) == LogIndex(55))
+  }
+
   @Test func `what was never acknowledged goes only when every other node has answered`() throws {
-    // A crash kept a later write of the same group: batch 59 is damaged, 60 is whole.
+    // A crash kept a later write of the same group: batch 58 is damaged, 60 is whole, and nothing
+    // here says that more than 50 was ever committed.
+    let batches = sampleLog(60, every: 20, seed: 4, commitLag: 9)
     let node = try node(batches, knownDurable: 50)
-    damage(node, 59)
+    damage(node, 58, of: batches, every: 20)
     var repair = try repair(node)
     repair.setConnected(NodeID(2), true)
     for _ in 0..<500 {
@@ -167,6 +251,12 @@ import Testing
     }
     #expect(repair.state == .whole)
     #expect(try applied(node) >= LogIndex(50))
+    #expect(try last(node) == LogIndex(57))
+  }
+
+  private func last(_ node: SampleNode) throws -> LogIndex? {
+    let recovered = try node.recover()
+    return recovered.positions.last?.index
   }
 
   private func applied(_ node: SampleNode) throws -> LogIndex {

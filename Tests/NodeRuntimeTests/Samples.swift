@@ -31,7 +31,8 @@ private func stamp(_ nanoseconds: Int64) -> Stamp {
 /// A log of random payments as leaders of several terms would have made it: some batches are empty,
 /// every few start a segment, some change the members, each header vouches for the batch before.
 func sampleLog(
-  _ count: Int, every: Int, seed: UInt64, payments: Int = 20, terms: Bool = true
+  _ count: Int, every: Int, seed: UInt64, payments: Int = 20, terms: Bool = true,
+  commitLag: UInt64 = 0
 ) -> [Batch] {
   var generator = SeededGenerator(seed: seed)
   var builder = BatchBuilder()
@@ -53,7 +54,8 @@ func sampleLog(
       startsSegment: (index - 1).isMultiple(of: UInt64(every)), changesMembers: changesMembers,
       index: LogIndex(index), term: Term(term),
       firstSequence: last.map { EventSequence($0.lastSequence.rawValue + 1) } ?? EventSequence(1),
-      count: changesMembers ? 1 : paid, commit: LogIndex(index - 1), stamp: stamp(time),
+      count: changesMembers ? 1 : paid, commit: LogIndex(index - 1 - min(index - 1, commitLag)),
+      stamp: stamp(time),
       correctedMin: time + 7,
       correctedMax: time + 7,
       hybridMax: HybridTimestamp(wallNanoseconds: time, logical: 2),

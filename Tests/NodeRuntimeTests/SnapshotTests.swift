@@ -214,8 +214,7 @@ import Testing
     }
     // What is missing is asked of the others, and the node knows that its tail is suspect.
     let repair = try NodeRepair.begin(
-      PosixFileSystem(), directory: node.directory.path, configuration: configuration(),
-      peers: [NodeID(2)])
+      PosixFileSystem(), directory: node.directory.path, configuration: configuration())
     #expect(!repair.stretches.isEmpty)
     let hardState = try HardStateFile(
       PosixFileSystem(), directory: node.directory.path, clusterID: cluster, logIsEmpty: false)

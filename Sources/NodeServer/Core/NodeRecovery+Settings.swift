@@ -27,6 +27,11 @@ extension NodeRecovery<PosixFileSystem> {
           "segment": "\(cut.segment)", "offset": "\(cut.offset)", "bytes": "\(cut.byteCount)",
         ])
     }
+    if isTailSuspect {
+      logger.warning(
+        "the disk lost what this node had acknowledged; it abstains until it holds a later leader's entry"
+      )
+    }
     logger.notice(
       "log recovered",
       metadata: [

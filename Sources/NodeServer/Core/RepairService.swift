@@ -31,12 +31,10 @@ final class RepairService: @unchecked Sendable {
   static func run(
     _ settings: NodeSettings, loop: any EventLoop, clock: HostClock, logger: Logger
   ) async throws {
-    let members = settings.members
     let repair: NodeRepair<PosixFileSystem>
     do throws(LogError) {
       repair = try NodeRepair.begin(
-        PosixFileSystem(), directory: settings.dataDirectory, configuration: settings.replica,
-        peers: members.map(\.id))
+        PosixFileSystem(), directory: settings.dataDirectory, configuration: settings.replica)
     } catch { throw StartProblem.log(error) }
     for stretch in repair.stretches {
       let missing = stretch.missing.map { "\($0.lowerBound.rawValue)–\($0.upperBound.rawValue)" }
@@ -49,7 +47,7 @@ final class RepairService: @unchecked Sendable {
     }
     let transport = PeerTransport(
       loop: loop, hello: PeerHello(cluster: settings.replica.cluster, node: settings.id),
-      members: members, bind: settings.peerBind,
+      members: settings.addresses(of: repair.members), bind: settings.peerBind,
       silenceNanosecondsMax: settings.silenceNanosecondsMax, clock: clock, logger: logger)
     let service = RepairService(loop: loop, transport: transport, logger: logger, repair: repair)
     do {

@@ -269,6 +269,11 @@ extension ReplicaGateway {
     }
     if snapshot.leader == nil { status.reasons.append("No leader is known.") }
     if snapshot.isDraining { status.reasons.append("The node is stopping.") }
+    if snapshot.isAbstaining {
+      status.reasons.append(
+        "Its disk lost what it had acknowledged: it abstains until it holds a later leader's entry."
+      )
+    }
     for peer in snapshot.peers where peer.health != .healthy {
       status.reasons.append("\(identity.name(of: peer.id)) is \(peer.health.rawValue).")
     }

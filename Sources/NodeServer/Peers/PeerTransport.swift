@@ -20,7 +20,8 @@ protocol PeerTransportDelegate: AnyObject {
   func peersRead()
 }
 
-/// The connections to all peers: one each, dialled by the node with the lower number.
+/// The connections to all peers: one each, dialled by the node with the lower number, and where that
+/// does not happen for some seconds (it may not know that the other exists) by the other one too.
 ///
 /// `@unchecked Sendable`: everything after `init` happens on `loop`, which every entry asserts.
 final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
@@ -40,6 +41,8 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
   /// Connections of others that have not said who they are.
   private var accepted: [ObjectIdentifier: PeerConnection] = [:]
   private let silenceNanosecondsMax: Int64
+  /// Since when members with lower numbers have not been connected.
+  private var unconnectedSince: [NodeID: Int64] = [:]
 
   /// Invariant: of `isUnderWay`, `isScheduled` and a `connection` that waits for its hello, at most
   /// one at a time, so that a peer is dialled by one chain of attempts.
@@ -54,6 +57,10 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
   private static let unnamedMax = 64
   /// For so long they may, nanoseconds.
   private static let helloNanosecondsMax: Int64 = 4_000_000_000
+  /// Connections of nodes that are no members as far as is known here.
+  private static let unlistedMax = 16
+  /// A member with a lower number that has not connected for so long is dialled, nanoseconds.
+  private static let lowerNanoseconds: Int64 = 5_000_000_000
   private static let connectTimeout = TimeAmount.seconds(1)
   private static let retryMillisecondsMin: Int64 = 50
   private static let retryMillisecondsMax: Int64 = 1000
@@ -93,14 +100,14 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
   /// Leaves a message for ``flush()``; without a connection it is dropped.
   func send(_ message: PeerMessage, to peer: NodeID) { connections[peer]?.write(message) }
 
-  /// Talks to these nodes from now on, and to no others. A member without an address of its own
-  /// keeps the configured one.
+  /// Talks to these nodes from now on, and to no others. A known address goes before the log's:
+  /// it may be the one that an operator has configured.
   func setMembers(_ members: [ClusterMember]) {
     loop.preconditionInEventLoop()
     let before = addresses
     addresses = members.filter { $0.id != hello.node }.compactMap { member in
       let known = before.first { $0.id == member.id }?.address
-      return (HostPort(member.peerAddress) ?? known).map { (member.id, $0) }
+      return (known ?? HostPort(member.peerAddress)).map { (member.id, $0) }
     }
     let gone = before.map(\.id).filter { id in !addresses.contains { $0.id == id } }
     // Later: the end of a connection is told to the node, which is in the middle of a step now.
@@ -118,7 +125,7 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
 
   /// Hands all written messages to the kernel.
   func flush() {
-    for peer in addresses { connections[peer.id]?.flush() }
+    for connection in connections.values { connection.flush() }
   }
 
   /// Closes everything. Succeeds when no dial is under way any more: one that ended on a loop that
@@ -129,7 +136,7 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
     let promise = loop.makePromise(of: Void.self)
     closed = promise
     listener?.close(promise: nil)
-    for peer in addresses { connections[peer.id]?.fail("this node stops") }
+    for connection in Array(connections.values) { connection.fail("this node stops") }
     for connection in Array(accepted.values) + dials.values.compactMap(\.connection) {
       connection.fail("this node stops")
     }
@@ -198,10 +205,9 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
     loop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { task in
       guard !self.isClosing else { return task.cancel() }
       let now = self.clock.now().monotonicNanoseconds
-      for peer in self.addresses {
-        guard let connection = self.connections[peer.id],
-          now - connection.lastReadMonotonicNanoseconds > self.silenceNanosecondsMax
-        else { continue }
+      self.dialLower(now)
+      for connection in Array(self.connections.values)
+      where now - connection.lastReadMonotonicNanoseconds > self.silenceNanosecondsMax {
         connection.fail("nothing was heard for \(self.silenceNanosecondsMax / 1_000_000) ms")
       }
       let unnamed = Array(self.accepted.values) + self.dials.values.compactMap(\.connection)
@@ -212,10 +218,28 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
     }
   }
 
+  /// Dials the members with lower numbers that have not connected for long: they may have been away
+  /// when this node became a member.
+  private func dialLower(_ now: Int64) {
+    for peer in addresses where peer.id < hello.node {
+      guard connections[peer.id] == nil else {
+        unconnectedSince[peer.id] = nil
+        continue
+      }
+      let since = unconnectedSince[peer.id, default: now]
+      unconnectedSince[peer.id] = since
+      if now - since > Self.lowerNanoseconds { dial(peer.id) }
+    }
+  }
+
   func established(
     _ connection: PeerConnection, peer: NodeID, store: UInt64
   ) -> PeerAdmission {
-    guard !isClosing, addresses.contains(where: { $0.id == peer }) else { return .unexpected }
+    // A node of this cluster may know of members that this one has not heard of yet.
+    let isListed = addresses.contains { $0.id == peer }
+    guard !isClosing, peer != hello.node,
+      isListed || connections.count < addresses.count + Self.unlistedMax
+    else { return .unexpected }
     guard delegate?.admits(peer, store: store) ?? true else {
       logger.warning(
         "a peer has another data directory than the one known by its number",
