@@ -32,6 +32,9 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
 
   private struct Source {
     let peer: NodeID
+    /// Whether it is a member by the last configuration that is known to be committed, or by a later
+    /// one: nothing is given up before it has answered.
+    let isDecisive: Bool
     var isConnected = false
     var word = Word.nothing
     /// Ticks since it was asked, nil while it need not answer.
@@ -80,26 +83,30 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
       files, directory: directory, clusterID: configuration.cluster, logIsEmpty: false)
     var durable = hardState.state.knownDurable
     var members = configuration.members
+    var decisive = Set(members.map(\.id))
     let snapshots = SnapshotDirectory(
       files, dataDirectory: directory, clusterID: configuration.cluster)
     if let snapshot = snapshots.newest({ _ in }) {
       // What it holds was durable here, too.
       durable = max(durable, snapshot.point.applied.index)
       let recovery = snapshot.recovery(configuration, knownCommitted: durable)
+      decisive = Set(recovery.members.map(\.id))
       Self.add(recovery.members, to: &members)
     }
     let first = try LogRepair.inspect(
       files, directory: logDirectory, clusterID: configuration.cluster,
       recovery: RecoveryOptions(knownDurable: durable))
     for index in first.memberChanges {
-      if let change = try first.batch(at: index)?.membershipChange {
-        Self.add(change.members, to: &members)
-      }
+      guard let change = try first.batch(at: index)?.membershipChange else { continue }
+      // Who left before what is committed for sure may have been gone for years.
+      if index <= max(durable, first.vouchedCommit) { decisive.removeAll() }
+      decisive.formUnion(change.members.map(\.id))
+      Self.add(change.members, to: &members)
     }
     // And what the batches that are whole say to be committed.
     let options = RecoveryOptions(knownDurable: max(durable, first.vouchedCommit))
     var repair = NodeRepair(
-      files, directory, configuration, options, members: members,
+      files, directory, configuration, options, members: members, decisive: decisive,
       log: try LogRepair.inspect(
         files, directory: logDirectory, clusterID: configuration.cluster, recovery: options))
     try repair.noteSuspicion()
@@ -120,7 +127,8 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
 
   private init(
     _ files: FileSystem, _ directory: String, _ configuration: ReplicaConfiguration,
-    _ options: RecoveryOptions, members: [ClusterMember], log: consuming LogRepair<FileSystem>
+    _ options: RecoveryOptions, members: [ClusterMember], decisive: Set<NodeID>,
+    log: consuming LogRepair<FileSystem>
   ) {
     self.files = files
     self.directory = directory
@@ -130,7 +138,7 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
     self.members = members
     stretches = log.stretches
     sources = members.map(\.id).filter { $0 != configuration.raft.id }.sorted()
-      .map { Source(peer: $0) }
+      .map { Source(peer: $0, isDecisive: decisive.contains($0)) }
     self.log = log
   }
 
@@ -247,7 +255,8 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
   /// It goes without a doubt cast on this node's votes: two nodes that a power failure left with the
   /// same torn write would otherwise never elect anybody again.
   private mutating func giveUpIfAllCannot(at index: LogIndex) throws(LogError) {
-    guard sources.allSatisfy({ $0.word != .nothing }) else { return }
+    let isOpen = sources.contains { $0.word == .nothing && ($0.isDecisive || $0.isConnected) }
+    guard !isOpen else { return }
     let isKnownNowhere = sources.allSatisfy { $0.word != .cannot(.lost) }
     guard isKnownNowhere else {
       state = .hopeless(index)

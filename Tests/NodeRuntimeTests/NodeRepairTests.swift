@@ -211,6 +211,24 @@ import Testing
     #expect(repair.members.map(\.id).contains(NodeID(2)))
   }
 
+  @Test func `nodes that left long ago are not waited for`() throws {
+    // Node 3 is in the configuration file alone; the log's members are 1 and 2.
+    let batches = sampleLog(60, every: 20, seed: 4, commitLag: 9)
+    #expect(batches.contains { $0.header.changesMembers })
+    let node = try node(batches, knownDurable: 50)
+    damage(node, 58, of: batches, every: 20)
+    var repair = try repair(node)
+    repair.setConnected(NodeID(2), true)
+    for _ in 0..<500 where repair.state == .underway {
+      for sending in repair.tick() {
+        guard case .batchesRequest(let request) = sending.message else { continue }
+        let absent = BatchesAnswer(first: request.first, problem: .absent)
+        _ = try repair.receive(.batches(absent), from: sending.to)
+      }
+    }
+    #expect(repair.state == .whole)
+  }
+
   @Test func `a torn end is kept as far as others have it, and goes from there on`() throws {
     let batches = sampleLog(60, every: 20, seed: 4, commitLag: 12)
     let node = try node(batches, knownDurable: 48)
@@ -228,7 +246,7 @@ import Testing
   @Test func `what was never acknowledged goes only when every other node has answered`() throws {
     // A crash kept a later write of the same group: batch 58 is damaged, 60 is whole, and nothing
     // here says that more than 50 was ever committed.
-    let batches = sampleLog(60, every: 20, seed: 4, commitLag: 9)
+    let batches = sampleLog(60, every: 20, seed: 4, changes: false, commitLag: 9)
     let node = try node(batches, knownDurable: 50)
     damage(node, 58, of: batches, every: 20)
     var repair = try repair(node)

@@ -32,7 +32,7 @@ private func stamp(_ nanoseconds: Int64) -> Stamp {
 /// every few start a segment, some change the members, each header vouches for the batch before.
 func sampleLog(
   _ count: Int, every: Int, seed: UInt64, payments: Int = 20, terms: Bool = true,
-  commitLag: UInt64 = 0
+  changes: Bool = true, commitLag: UInt64 = 0
 ) -> [Batch] {
   var generator = SeededGenerator(seed: seed)
   var builder = BatchBuilder()
@@ -42,7 +42,7 @@ func sampleLog(
     if terms, Int.random(in: 0..<7, using: &generator) == 0 { term += 1 }
     let time = Int64(index) * 1_000
     var records = ByteWriter()
-    let changesMembers = Int.random(in: 0..<8, using: &generator) == 0
+    let changesMembers = Int.random(in: 0..<8, using: &generator) == 0 && changes
     if changesMembers { memberChange(index, stamp(time)).encode(into: &records) }
     let isEmpty = changesMembers || Int.random(in: 0..<5, using: &generator) == 0
     let paid = isEmpty ? 0 : Int.random(in: 1...payments, using: &generator)
