@@ -85,7 +85,6 @@ package struct SnapshotID: Hashable, Comparable, Sendable, CustomStringConvertib
   /// The last batch applied.
   package let applied: LogIndex
 
-  private static let digitCount = 20
   private static let suffix = ".snapshot"
   /// What a file that is being written is called after its name.
   static let partialSuffix = ".partial"
@@ -95,20 +94,12 @@ package struct SnapshotID: Hashable, Comparable, Sendable, CustomStringConvertib
 
   /// Reads a file name, or nil where it is not a snapshot's.
   package init?(fileName: String) {
-    guard fileName.utf8.count == Self.digitCount + Self.suffix.utf8.count,
-      fileName.hasSuffix(Self.suffix),
-      fileName.utf8.prefix(Self.digitCount).allSatisfy({ (0x30...0x39).contains($0) }),
-      let index = UInt64(fileName.prefix(Self.digitCount)), index > 0
-    else { return nil }
-    applied = LogIndex(index)
+    guard let index = IndexFileName.index(of: fileName, suffix: Self.suffix) else { return nil }
+    applied = index
   }
 
   /// Twenty digits, so that names sort as numbers, and `.snapshot`.
-  package var fileName: String {
-    let digits = String(applied.rawValue)
-    return String(repeating: "0", count: Self.digitCount - digits.utf8.count) + digits
-      + Self.suffix
-  }
+  package var fileName: String { IndexFileName.text(applied, suffix: Self.suffix) }
 
   /// The file name.
   package var description: String { fileName }

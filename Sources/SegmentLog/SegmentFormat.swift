@@ -46,7 +46,6 @@ package struct SegmentID: Hashable, Comparable, Sendable, CustomStringConvertibl
   /// The index of the segment's first batch.
   package let firstIndex: LogIndex
 
-  private static let digitCount = 20
   private static let suffix = ".lz4"
 
   /// The segment that begins with the batch at `firstIndex`.
@@ -54,20 +53,12 @@ package struct SegmentID: Hashable, Comparable, Sendable, CustomStringConvertibl
 
   /// Reads a file name, or nil where it is not a segment's.
   package init?(fileName: String) {
-    guard fileName.utf8.count == Self.digitCount + Self.suffix.utf8.count,
-      fileName.hasSuffix(Self.suffix),
-      fileName.utf8.prefix(Self.digitCount).allSatisfy({ (0x30...0x39).contains($0) }),
-      let index = UInt64(fileName.prefix(Self.digitCount)), index > 0
-    else { return nil }
-    firstIndex = LogIndex(index)
+    guard let index = IndexFileName.index(of: fileName, suffix: Self.suffix) else { return nil }
+    firstIndex = index
   }
 
   /// Twenty digits, so that names sort as numbers, and `.lz4`.
-  package var fileName: String {
-    let digits = String(firstIndex.rawValue)
-    return String(repeating: "0", count: Self.digitCount - digits.utf8.count) + digits
-      + Self.suffix
-  }
+  package var fileName: String { IndexFileName.text(firstIndex, suffix: Self.suffix) }
 
   /// The name of the file while it is written anew beside a damaged one.
   var unfinishedFileName: String { fileName + Self.unfinishedSuffix }
