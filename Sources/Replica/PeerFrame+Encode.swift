@@ -112,11 +112,15 @@ extension PeerFrame {
       writer.integer(request.term.rawValue)
       encode(request.previous, into: &writer)
       writer.integer(request.commit.rawValue)
-      writer.integer(UInt32(batches.count))
-      for batch in batches {
-        writer.integer(UInt32(batch.bytes.count))
-        writer.append(contentsOf: batch.bytes)
-      }
+      encode(batches, into: &writer)
+    }
+  }
+
+  private static func encode(_ batches: [Batch], into writer: inout ByteWriter) {
+    writer.integer(UInt32(batches.count))
+    for batch in batches {
+      writer.integer(UInt32(batch.bytes.count))
+      writer.append(contentsOf: batch.bytes)
     }
   }
 
@@ -125,11 +129,7 @@ extension PeerFrame {
     frame(.batches, into: &writer) { writer in
       writer.integer(answer.first.rawValue)
       writer.integer(answer.problem?.rawValue ?? 0)
-      writer.integer(UInt32(answer.batches.count))
-      for batch in answer.batches {
-        writer.integer(UInt32(batch.bytes.count))
-        writer.append(contentsOf: batch.bytes)
-      }
+      encode(answer.batches, into: &writer)
     }
   }
 
