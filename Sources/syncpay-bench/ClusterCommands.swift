@@ -1,5 +1,16 @@
 import ArgumentParser
 
+/// What the nodes of a cluster are started with.
+struct NodeOptions: ParsableArguments {
+  @Option(help: "The syncpayd to start; by default the one beside this program.")
+  var daemon: String?
+
+  @Option(
+    name: .customLong("set"), parsing: .singleValue,
+    help: ArgumentHelp("A setting for the nodes.", valueName: "key=value"))
+  var overrides: [String] = []
+}
+
 /// `syncpay-bench failover`.
 struct FailoverCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -30,13 +41,7 @@ struct FailoverCommand: AsyncParsableCommand {
   @Option(help: "Clients that pay all the time.")
   var clients = FailoverSettings().clients
 
-  @Option(help: "The syncpayd to start; by default the one beside this program.")
-  var daemon: String?
-
-  @Option(
-    name: .customLong("set"), parsing: .singleValue,
-    help: ArgumentHelp("A setting for the nodes.", valueName: "key=value"))
-  var overrides: [String] = []
+  @OptionGroup var node: NodeOptions
 
   func validate() throws {
     guard (1...1000).contains(kills), (3...9).contains(nodeCount), (1...1000).contains(clients)
@@ -53,8 +58,8 @@ struct FailoverCommand: AsyncParsableCommand {
       settings.clients = clients
     }
     settings.nodes.configs = configs
-    settings.nodes.daemon = daemon
-    settings.nodes.overrides = overrides
+    settings.nodes.daemon = node.daemon
+    settings.nodes.overrides = node.overrides
     settings.seed = shared.seed
     let benchmark = FailoverBenchmark(settings)
     try await shared.report { [try await benchmark.run()] }
@@ -86,13 +91,7 @@ struct RedundancyCommand: AsyncParsableCommand {
   @Option(help: "Runs of each level.")
   var runs = RedundancySettings().runs
 
-  @Option(help: "The syncpayd to start; by default the one beside this program.")
-  var daemon: String?
-
-  @Option(
-    name: .customLong("set"), parsing: .singleValue,
-    help: ArgumentHelp("A setting for the nodes.", valueName: "key=value"))
-  var overrides: [String] = []
+  @OptionGroup var node: NodeOptions
 
   func validate() throws {
     guard seconds > 0, seconds <= 3_600, (1...100).contains(runs) else {
@@ -106,8 +105,8 @@ struct RedundancyCommand: AsyncParsableCommand {
       settings.runSeconds = seconds
       settings.runs = runs
     }
-    settings.daemon = daemon
-    settings.overrides = overrides
+    settings.daemon = node.daemon
+    settings.overrides = node.overrides
     settings.seed = shared.seed
     let benchmark = RedundancyBenchmark(settings)
     try await shared.report {
