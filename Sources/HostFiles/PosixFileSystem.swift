@@ -150,6 +150,9 @@ package final class PosixFile: LogFile {
   /// Does nothing: reserving room without growing the file (`fallocate`) was measured, and did not
   /// make appending faster.
   package func preallocate(_ byteCount: UInt64) throws(FileError) {}
+
+  /// Asks the kernel to drop the file's clean pages (posix_fadvise(2), `POSIX_FADV_DONTNEED`).
+  package func dropCache() { _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED) }
 }
 
 /// Calls again where a signal came in between (signal(7)); for calls that may be repeated.

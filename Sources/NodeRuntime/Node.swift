@@ -121,7 +121,7 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
       environment.send(.clockResponse(answer), to: peer)
     case .clockResponse(let answer): take(answer, from: peer, at: time)
     case .batchesRequest(let request): help(request, from: peer)
-    case .batches: break  // This node is whole, or it would not run.
+    case .batches(let answer): environment.receive(answer, from: peer)
     case .raft, .append, .forward, .forwardRefused, .operatorRequest, .operatorResponse, .digest,
       .storeRefused:
       step(.receive(message, from: peer))

@@ -43,6 +43,8 @@ package protocol NodeEnvironment {
   /// Reads these batches from the segments, as many as a frame may carry, and sends them, later;
   /// where they cannot be read, ``Replica/BatchesProblem/lost``.
   func readAndSend(_ range: LogIndexRange, to peer: NodeID)
+  /// A node has answered a request for batches that this one's scrub has made.
+  func receive(_ answer: BatchesAnswer, from peer: NodeID)
   /// Answers clients.
   func settle(_ settlements: [PaymentSettlement])
   /// Lets clients read, or tells them that they cannot.

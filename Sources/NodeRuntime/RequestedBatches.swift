@@ -1,6 +1,6 @@
 import Bytes
 package import Raft
-import Replica
+package import Replica
 package import SegmentLog
 
 /// The batches that an append request names, read from the segments in pieces of one frame, so that
@@ -33,5 +33,24 @@ package struct RequestedBatches<FileSystem: LogFileSystem>: Sendable {
     rest.previous = EntryID(index: last.index, term: last.term)
     rest.entryTerms.removeFirst(batches.count)
     return piece
+  }
+}
+
+extension LogReader {
+  /// What this log has of a range of batches, as many as a frame may carry. Where a later one cannot
+  /// be read, the first one alone: a node that is damaged elsewhere needs no more than that. Errors
+  /// on the way go to `met`.
+  package func answer(_ range: LogIndexRange, met: (LogError) -> Void) -> BatchesAnswer {
+    let count = UInt64(PeerFrame.entryCountMax)
+    let last = min(range.last, LogIndex(range.first.rawValue + count - 1))
+    for last in last > range.first ? [last, range.first] : [last] {
+      do throws(LogError) {
+        let batches = try batches(
+          from: range.first, byteLimit: AppendParts.byteCountMax, through: last)
+        guard !batches.isEmpty else { break }
+        return BatchesAnswer(first: range.first, batches: batches)
+      } catch { met(error) }
+    }
+    return BatchesAnswer(first: range.first, problem: .lost)
   }
 }

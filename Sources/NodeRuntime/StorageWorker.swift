@@ -38,6 +38,14 @@ package struct StorageWorker<FileSystem: LogFileSystem>: ~Copyable {
     self.hardState = hardState
   }
 
+  /// A sealed segment to be checked, or nil where there is none such.
+  package func sealedSegment(_ target: ScrubTarget) -> SealedSegment? {
+    switch target {
+    case .after(let index): store.sealedSegment(after: index)
+    case .segment(let id): store.sealedSegment(id)
+    }
+  }
+
   /// Carries out a group of work. Synchronous: returns when it is durable.
   package mutating func perform(_ group: [StorageWork]) throws(LogError) -> StorageReport {
     var report = StorageReport()

@@ -74,7 +74,7 @@ struct RunningNode: Sendable {
   private let storagePool: NIOThreadPool
   private let readers: NIOThreadPool
   private let catchUpPool: NIOThreadPool
-  private let snapshotPool: NIOThreadPool
+  private let backgroundPool: NIOThreadPool
   private let snapshots: SnapshotQueue
   private let core: NodeCore
   private let environment: LoopEnvironment
@@ -85,14 +85,10 @@ struct RunningNode: Sendable {
     let lock = try LockBox(settings.dataDirectory)
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let loop = group.next()
-    let storagePool = NIOThreadPool(numberOfThreads: 1)
-    let readers = NIOThreadPool(numberOfThreads: 2)
-    let catchUpPool = NIOThreadPool(numberOfThreads: 1)
-    storagePool.start()
-    catchUpPool.start()
-    let snapshotPool = NIOThreadPool(numberOfThreads: 1)
-    snapshotPool.start()
-    readers.start()
+    let storagePool = startedPool(1)
+    let readers = startedPool(2)
+    let catchUpPool = startedPool(1)
+    let backgroundPool = startedPool(1)
     let clock = HostClock(
       rawOffsetMilliseconds: settings[.testRawOffset],
       rawDriftPartsPerMillion: settings[.testRawDrift])
@@ -107,16 +103,20 @@ struct RunningNode: Sendable {
       loop: loop, resolvers: readers, servers: settings.timeServers, clock: clock, logger: logger)
     let reader = LogReader(
       PosixFileSystem(), directory: recovered.logDirectory, positions: recovered.positions)
-    let catchUp = CatchUpReader(
-      loop: loop, pool: catchUpPool, reader: reader, transport: transport, logger: logger)
     let storage = StorageQueue(loop: loop, pool: storagePool, worker: recovered.takeWorker())
+    let scrub = ScrubService(
+      settings, loop: loop, pool: backgroundPool, storage: storage, transport: transport,
+      clock: clock, last: recovered.positions.last?.index ?? .zero, logger: logger)
+    let catchUp = CatchUpReader(
+      loop: loop, pool: catchUpPool, reader: reader, transport: transport, logger: logger,
+      met: { scrub.met($0) })
     let snapshots = SnapshotQueue(
-      settings, loop: loop, pool: snapshotPool, reader: reader,
+      settings, loop: loop, pool: backgroundPool, reader: reader,
       lastSequence: recovered.snapshotSequence, logger: logger)
     let identity = settings.identity
     let environment = LoopEnvironment(
       clock: clock, transport: transport, storage: storage, reader: reader, readers: readers,
-      catchUp: catchUp, timeServers: timeServers, logger: logger,
+      catchUp: catchUp, scrub: scrub, timeServers: timeServers, logger: logger,
       names: { identity.name(of: $0) }, haltProcess: { Halt.now($0, logger: logger) })
     let node = Node(
       replica: recovered.takeReplica(), clock: settings.clock,
@@ -126,7 +126,7 @@ struct RunningNode: Sendable {
     let core = NodeCore(loop: loop, environment: environment, node: node)
     let running = RunningNode(
       settings: settings, logger: logger, group: group, storagePool: storagePool,
-      readers: readers, catchUpPool: catchUpPool, snapshotPool: snapshotPool,
+      readers: readers, catchUpPool: catchUpPool, backgroundPool: backgroundPool,
       snapshots: snapshots, core: core, environment: environment,
       timeServers: timeServers, lock: lock)
     do {
@@ -148,6 +148,12 @@ struct RunningNode: Sendable {
 }
 
 extension RunningNode {
+  private static func startedPool(_ threadCount: Int) -> NIOThreadPool {
+    let pool = NIOThreadPool(numberOfThreads: threadCount)
+    pool.start()
+    return pool
+  }
+
   /// The node from its disk; where that is damaged, first the log is made whole.
   private static func recover(
     _ settings: NodeSettings, loop: any EventLoop, clock: HostClock, logger: Logger
@@ -231,7 +237,7 @@ extension RunningNode {
     if let last = environment.snapshotIfPublished() {
       try? await loop.flatSubmit { snapshots.stop(last) }.get()
     }
-    try? await snapshotPool.shutdownGracefully()
+    try? await backgroundPool.shutdownGracefully()
     try? await storagePool.shutdownGracefully()
     try? await readers.shutdownGracefully()
     try? await catchUpPool.shutdownGracefully()
@@ -241,6 +247,26 @@ extension RunningNode {
 
   private static let drainSteps = 150
   private static let drainStepMilliseconds = 20
+}
+
+extension ScrubService {
+  /// The scrub of a node with these settings, whose log ends with `last`: its first pass begins
+  /// anywhere.
+  fileprivate convenience init(
+    _ settings: NodeSettings, loop: any EventLoop, pool: NIOThreadPool,
+    storage: StorageQueue<PosixFileSystem>, transport: PeerTransport, clock: HostClock,
+    last: LogIndex, logger: Logger
+  ) {
+    self.init(
+      loop: loop, pool: pool, storage: storage, transport: transport, clock: clock,
+      logDirectory: settings.dataDirectory + "/log",
+      plan: ScrubPlan(
+        bytesPerSecond: UInt64(settings[.scrubBytes]),
+        pauseNanoseconds: Int64(settings[.scrubPause]) * 1_000_000_000,
+        position: LogIndex(UInt64.random(in: 0...last.rawValue)),
+        at: clock.now().monotonicNanoseconds),
+      logger: logger)
+  }
 }
 
 extension NodeSettings {

@@ -137,6 +137,22 @@ package enum LogError: Error, Sendable {
 }
 
 extension LogError {
+  /// The segment that the error says to be damaged, if it does: wrong bytes, bytes that the disk does
+  /// not give back, or a file that is gone.
+  package var damagedSegment: SegmentID? {
+    switch self {
+    case .damaged(let segment, _, _, _, _): segment
+    case .file(let error) where error.isUnreadable || error.isMissing:
+      SegmentID(
+        fileName: String(
+          error.path[
+            (error.path.lastIndex(of: "/").map {
+              error.path.index(after: $0)
+            } ?? error.path.startIndex)...]))
+    default: nil
+    }
+  }
+
   /// Whether a log that could not be opened may be made whole with ``LogRepair``.
   package var mayBeMended: Bool {
     switch self {

@@ -49,6 +49,9 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
   /// Whether the disk cannot give bytes back that it has (`EIO`): damage, like wrong bytes.
   var isUnreadable: Bool { operation == .read && errno == 5 }
 
+  /// Whether a file is not there (`ENOENT`).
+  var isMissing: Bool { operation == .open && errno == 2 }
+
   /// Operation, path and number.
   package var description: String { "\(operation.rawValue) \(path): errno \(errno)" }
 }
@@ -105,9 +108,15 @@ package protocol LogFile: AnyObject, Sendable {
   func truncate(to byteCount: UInt64) throws(FileError)
   /// Reserves room for `byteCount` bytes without changing the visible size; may do nothing.
   func preallocate(_ byteCount: UInt64) throws(FileError)
+  /// Lets go of what memory holds of the file's durable bytes, so that the next reads come from the
+  /// disk itself; may do nothing.
+  func dropCache()
 }
 
 extension LogFile {
+  /// Does nothing.
+  package func dropCache() {}
+
   /// Reads up to `count` bytes: fewer only at the end of the file. The caller limits `count`.
   package func read(at offset: UInt64, count: Int) throws(FileError) -> [UInt8] {
     var failure: FileError?

@@ -178,7 +178,7 @@ package final class LogPositions: Sendable {
 }
 
 /// How many of the first `count` numbers satisfy a predicate that holds for a prefix of them.
-private func partition(_ count: Int, _ isBefore: (Int) -> Bool) -> Int {
+func partition(_ count: Int, _ isBefore: (Int) -> Bool) -> Int {
   var (low, high) = (0, count)
   while low < high {
     let middle = low + (high - low) / 2

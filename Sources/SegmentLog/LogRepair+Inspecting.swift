@@ -36,10 +36,16 @@ extension LogRepair {
 
   private static func inspect(
     _ id: SegmentID, _ fileSystem: FS, _ directory: String, _ clusterID: ClusterID,
-    lastIndexMax: LogIndex, _ judge: FaultJudge, _ memory: ReusedMemory = ReusedMemory()
+    lastIndexMax: LogIndex, _ judge: FaultJudge, _ memory: ReusedMemory = ReusedMemory(),
+    readsDisk: Bool = false
   ) throws(LogError) -> SegmentInspection {
     let bytes = try files { () throws(FileError) in
-      try SurvivingBytes(fileSystem.open(directory + "/" + id.fileName, .read), into: memory)
+      let file = try fileSystem.open(directory + "/" + id.fileName, .read)
+      // What memory still holds would hide what the disk has lost; and what is only checked is not
+      // to take the place of what is in use.
+      if readsDisk { file.dropCache() }
+      defer { if readsDisk { file.dropCache() } }
+      return try SurvivingBytes(file, into: memory)
     }
     return try SegmentInspection(
       id, bytes, clusterID: clusterID, lastIndexMax: lastIndexMax, judge: judge)
@@ -86,28 +92,50 @@ extension LogRepair {
 package struct SealedSegment: Sendable {
   /// Which segment.
   package let id: SegmentID
+  /// How many bytes its batches take, with the file header.
+  package let byteCount: UInt64
   let before: ChainEnd?
   let last: ChainEnd
   let digests: LedgerDigests
   let positions: LogPositions
   let clusterID: ClusterID
+
+  /// Its last batch.
+  package var lastIndex: LogIndex { last.index }
+
+  /// Somebody else has put another file in its place: readers open it again.
+  package func fileWasReplaced() { positions.replaced(id) }
 }
 
 extension SegmentStore {
-  /// The sealed segments, in order, to be checked from time to time with
-  /// ``LogRepair/inspect(_:directory:sealed:distrusting:)``: bytes rot on disk unseen.
-  package var sealedSegments: [SealedSegment] {
-    segments.indices.compactMap { place in
-      let segment = segments[place]
-      return segment.seal.map { seal in
-        SealedSegment(
-          id: segment.id,
-          before: place > 0
-            ? ChainEnd(segments[place - 1].summary)
-            : segment.id.firstIndex == LogIndex(1) ? .start : nil,
-          last: ChainEnd(segment.summary), digests: seal, positions: positions,
-          clusterID: clusterID)
-      }
+  /// The first sealed segment that begins after a batch, to be checked from time to time with
+  /// ``LogRepair/inspect(_:directory:sealed:distrusting:)``: bytes rot on disk unseen. Nil: there is
+  /// none.
+  package func sealedSegment(after index: LogIndex) -> SealedSegment? {
+    let place = partition(segments.count) { segments[$0].id.firstIndex <= index }
+    for place in place..<segments.count {
+      if let sealed = sealedSegment(at: place) { return sealed }
+    }
+    return nil
+  }
+
+  /// A segment that begins at a batch, if it is sealed.
+  package func sealedSegment(_ id: SegmentID) -> SealedSegment? {
+    let place = partition(segments.count) { segments[$0].id < id }
+    guard place < segments.count, segments[place].id == id else { return nil }
+    return sealedSegment(at: place)
+  }
+
+  private func sealedSegment(at place: Int) -> SealedSegment? {
+    let segment = segments[place]
+    return segment.seal.map { seal in
+      SealedSegment(
+        id: segment.id, byteCount: segment.summary.byteCount,
+        before: place > 0
+          ? ChainEnd(segments[place - 1].summary)
+          : segment.id.firstIndex == LogIndex(1) ? .start : nil,
+        last: ChainEnd(segment.summary), digests: seal, positions: positions,
+        clusterID: clusterID)
     }
   }
 }
@@ -126,7 +154,8 @@ extension LogRepair {
         try inspect(
           sealed.id, fileSystem, directory, sealed.clusterID, lastIndexMax: sealed.last.index,
           FaultJudge(
-            segment: sealed.id, successor: nil, knownDurable: sealed.last.index, isSealed: true))
+            segment: sealed.id, successor: nil, knownDurable: sealed.last.index, isSealed: true),
+          readsDisk: true)
       ]
     } else {
       segments = [SegmentInspection(missing: sealed.id, lastIndexMax: sealed.last.index)]

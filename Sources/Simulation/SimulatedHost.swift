@@ -127,6 +127,8 @@ final class SimulatedEnvironment: NodeEnvironment {
     world.read(range, for: peer, at: host)
   }
 
+  func receive(_ answer: BatchesAnswer, from peer: NodeID) {}
+
   func settle(_ settlements: [PaymentSettlement]) {
     for settlement in settlements { world.settled(settlement) }
   }

@@ -21,6 +21,7 @@ import Testing
     func store(_ work: [StorageWork]) {}
     func readAndSend(_ request: AppendRequest, to peer: NodeID) {}
     func readAndSend(_ range: LogIndexRange, to peer: NodeID) {}
+    func receive(_ answer: BatchesAnswer, from peer: NodeID) {}
     func settle(_ settlements: [PaymentSettlement]) {}
     func answerReads(_ answers: [ReadAnswer]) {}
     func answerOperators(_ answers: [OperatorAnswer]) {}

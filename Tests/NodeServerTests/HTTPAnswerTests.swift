@@ -224,7 +224,9 @@ private let membersText =
         + #""replication_status":{"pending_payments":0,"peers":{"node2":{"match_index":8,"#
         + #""lag_batches":null}}},"members_index":5,"members":"# + membersText
         + #","policy":{"clock.policy":"refuse"},"raft_faults":{"own_number":0,"malformed":0,"#
-        + #""conflict_at_commit":0,"second_leader":0,"beyond_log":0},"consistency":"local"}"#)
+        + #""conflict_at_commit":0,"second_leader":0,"beyond_log":0},"#
+        + #""scrub":{"passes":0,"segments_checked":0,"segments_mended":0,"segments_damaged":[]},"#
+        + #""consistency":"local"}"#)
   }
 
   @Test func `readiness is a status code`() async {

@@ -84,6 +84,13 @@ extension MemoryFileSystem {
 }
 
 extension SegmentStore {
+  /// All sealed segments, one after the other as a scrub gets them.
+  var sealedSegments: [SealedSegment] {
+    var found: [SealedSegment] = []
+    while let next = sealedSegment(after: found.last?.lastIndex ?? .zero) { found.append(next) }
+    return found
+  }
+
   mutating func sealAll() throws {
     for segment in unsealedSegments {
       try seal(

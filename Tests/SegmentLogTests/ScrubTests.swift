@@ -12,6 +12,10 @@ import Testing
     let log = try SampleLog.ten()
     let store = try MemoryStore.open(log.system, directory: directory, clusterID: cluster) { _ in }
     #expect(store.sealedSegments.map(\.id.firstIndex.rawValue) == [1, 5])
+    for (id, isSealed) in [(1, true), (5, true), (9, false), (2, false), (20, false)] {
+      let found = store.sealedSegment(SegmentID(LogIndex(UInt64(id))))
+      #expect((found != nil) == isSealed)
+    }
     for segment in store.sealedSegments {
       let repair = try scrub(log.system, segment)
       let (stretches, isWhole) = (repair.stretches, repair.isWhole)

@@ -26,18 +26,20 @@ final class CatchUpReader<FileSystem: LogFileSystem>: @unchecked Sendable {
   private let reader: LogReader<FileSystem>
   private let transport: PeerTransport
   private let logger: Logger
+  private let met: @Sendable (LogError) -> Void
   private var queues: [NodeID: Queue] = [:]
 
-  /// A reader over a started pool of one thread.
+  /// A reader over a started pool of one thread; errors go to `met`, too.
   init(
     loop: any EventLoop, pool: NIOThreadPool, reader: LogReader<FileSystem>,
-    transport: PeerTransport, logger: Logger
+    transport: PeerTransport, logger: Logger, met: @escaping @Sendable (LogError) -> Void
   ) {
     self.loop = loop
     self.pool = pool
     self.reader = reader
     self.transport = transport
     self.logger = logger
+    self.met = met
   }
 
   /// Reads all entries that a request names and sends them. On the loop.
@@ -78,16 +80,10 @@ final class CatchUpReader<FileSystem: LogFileSystem>: @unchecked Sendable {
 
   /// On the pool.
   private func read(_ range: LogIndexRange) -> BatchesAnswer {
-    do throws(LogError) {
-      let batches = try reader.batches(from: range.first, byteLimit: AppendParts.byteCountMax)
-        .prefix { $0.index <= range.last }
-      guard !batches.isEmpty else { return BatchesAnswer(first: range.first, problem: .lost) }
-      return BatchesAnswer(
-        first: range.first, batches: Array(batches.prefix(PeerFrame.entryCountMax)))
-    } catch {
+    reader.answer(range) { error in
       logger.error(
         "cannot read the log for a damaged peer", metadata: ["error": "\(error.sentence)"])
-      return BatchesAnswer(first: range.first, problem: .lost)
+      met(error)
     }
   }
 
@@ -100,6 +96,7 @@ final class CatchUpReader<FileSystem: LogFileSystem>: @unchecked Sendable {
       logger.error(
         "cannot read the log for a peer",
         metadata: ["peer": "\(peer.rawValue)", "error": "\(error.sentence)"])
+      met(error)
     }
   }
 

@@ -23,6 +23,7 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
   let storage: StorageQueue<PosixFileSystem>
   let reader: LogReader<PosixFileSystem>
   let readers: NIOThreadPool
+  let scrub: ScrubService
   private let catchUp: CatchUpReader<PosixFileSystem>
   private let timeServers: TimeServerClient
   private let logger: Logger
@@ -43,7 +44,7 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
   init(
     clock: HostClock, transport: PeerTransport,
     storage: StorageQueue<PosixFileSystem>, reader: LogReader<PosixFileSystem>,
-    readers: NIOThreadPool, catchUp: CatchUpReader<PosixFileSystem>,
+    readers: NIOThreadPool, catchUp: CatchUpReader<PosixFileSystem>, scrub: ScrubService,
     timeServers: TimeServerClient, logger: Logger,
     names: @escaping @Sendable (NodeID) -> String,
     haltProcess: @escaping @Sendable (String) -> Void
@@ -54,6 +55,7 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
     self.reader = reader
     self.readers = readers
     self.catchUp = catchUp
+    self.scrub = scrub
     self.timeServers = timeServers
     self.logger = logger
     self.names = names
@@ -75,6 +77,8 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
   func readAndSend(_ range: LogIndexRange, to peer: NodeID) {
     catchUp.readAndSend(range, to: peer)
   }
+
+  func receive(_ answer: BatchesAnswer, from peer: NodeID) { scrub.received(answer, from: peer) }
 
   func settle(_ settlements: [PaymentSettlement]) {
     for settlement in settlements {

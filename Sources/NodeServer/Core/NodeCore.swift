@@ -47,6 +47,7 @@ final class NodeCore: @unchecked Sendable {
       self.node.tick()
       self.pump(isTick: true)
     }
+    environment.scrub.start()
   }
 
   /// Takes a payment from any thread, and answers when its outcome is known.
@@ -107,7 +108,10 @@ final class NodeCore: @unchecked Sendable {
   }
 
   /// Ticks no more. On the loop.
-  func stop() { tickTask?.cancel() }
+  func stop() {
+    tickTask?.cancel()
+    environment.scrub.stop()
+  }
 
   /// Runs `body` with the ledger on the loop.
   func withLedger<R: Sendable>(
@@ -168,11 +172,13 @@ extension NodeCore: PeerTransportDelegate {
   func admits(_ peer: NodeID, store: UInt64) -> Bool { node.admits(peer, store: store) }
 
   func peerConnected(_ peer: NodeID, store: UInt64) {
+    environment.scrub.setConnected(peer, true)
     node.peerConnected(peer, store: store)
     schedulePump()
   }
 
   func peerLost(_ peer: NodeID) {
+    environment.scrub.setConnected(peer, false)
     node.peerLost(peer)
     schedulePump()
   }

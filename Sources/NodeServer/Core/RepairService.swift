@@ -37,13 +37,9 @@ final class RepairService: @unchecked Sendable {
         PosixFileSystem(), directory: settings.dataDirectory, configuration: settings.replica)
     } catch { throw StartProblem.log(error) }
     for stretch in repair.stretches {
-      let missing = stretch.missing.map { "\($0.lowerBound.rawValue)–\($0.upperBound.rawValue)" }
       logger.error(
         "a part of the log is damaged; it is fetched from the other nodes",
-        metadata: [
-          "segment": "\(stretch.segment)", "bytes": "\(stretch.bytes)",
-          "batches": "\(missing ?? "none")", "reason": "\(stretch.reason)",
-        ])
+        metadata: stretch.metadata)
     }
     let transport = PeerTransport(
       loop: loop, hello: PeerHello(cluster: settings.replica.cluster, node: settings.id),

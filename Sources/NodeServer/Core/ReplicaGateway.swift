@@ -131,6 +131,7 @@ final class ReplicaGateway: NodeGateway {
           try TransactionScan.read(window, filter: filter, from: environment.reader)
         }
       } catch let error as LogError {
+        environment.scrub.met(error)
         throw .unreadable(reason: "\(error)")
       } catch { throw .stopping }
       let sequences = found.map(\.sequence)
@@ -146,11 +147,16 @@ final class ReplicaGateway: NodeGateway {
 
   /// The payment that an event is, from the log.
   private func record(at sequence: EventSequence) async throws -> PaymentRecord? {
-    try await environment.readers.runIfActive { [environment] in
-      try TransactionScan.read(
-        TransactionScan.Window(first: sequence, last: sequence), filter: .init(),
-        from: environment.reader
-      ).first
+    do {
+      return try await environment.readers.runIfActive { [environment] in
+        try TransactionScan.read(
+          TransactionScan.Window(first: sequence, last: sequence), filter: .init(),
+          from: environment.reader
+        ).first
+      }
+    } catch let error as LogError {
+      environment.scrub.met(error)
+      throw error
     }
   }
 }
@@ -269,6 +275,10 @@ extension ReplicaGateway {
     }
     if snapshot.leader == nil { status.reasons.append("No leader is known.") }
     if snapshot.isDraining { status.reasons.append("The node is stopping.") }
+    status.scrub = environment.scrub.progress
+    for segment in status.scrub.damaged {
+      status.reasons.append("\(segment.fileName) is damaged on this disk and not mended yet.")
+    }
     if snapshot.isAbstaining {
       status.reasons.append(
         "Its disk lost what it had acknowledged: it abstains until it holds a later leader's entry."

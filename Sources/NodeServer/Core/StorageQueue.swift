@@ -32,6 +32,18 @@ final class StorageQueue<FileSystem: LogFileSystem>: @unchecked Sendable {
     runNext()
   }
 
+  /// Looks up a sealed segment between two groups, and calls `body` with it on the loop; not at all
+  /// where the queue has been closed.
+  func sealedSegment(
+    _ target: ScrubTarget, _ body: @escaping @Sendable (SealedSegment?) -> Void
+  ) {
+    pool.submit { [worker, loop] state in
+      guard case .active = state else { return }
+      let segment = worker.sealedSegment(target)
+      loop.execute { body(segment) }
+    }
+  }
+
   /// Succeeds when everything appended so far is durable.
   func drained() -> EventLoopFuture<Void> {
     let promise = loop.makePromise(of: Void.self)
@@ -71,6 +83,8 @@ private final class WorkerBox<FileSystem: LogFileSystem>: @unchecked Sendable {
   private var worker: StorageWorker<FileSystem>
 
   init(_ worker: consuming StorageWorker<FileSystem>) { self.worker = worker }
+
+  func sealedSegment(_ target: ScrubTarget) -> SealedSegment? { worker.sealedSegment(target) }
 
   func perform(_ group: [StorageWork]) -> Result<StorageReport, LogError> {
     do throws(LogError) { return .success(try worker.perform(group)) } catch {

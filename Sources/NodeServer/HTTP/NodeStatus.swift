@@ -56,6 +56,8 @@ package struct NodeStatus: Sendable {
   package var policy = ClusterPolicy()
   /// Messages of peers that no correct peer sends.
   package var faults = RaftFaults()
+  /// What the check of the sealed segments has come to.
+  package var scrub = ScrubProgress()
 
   // The clock.
 

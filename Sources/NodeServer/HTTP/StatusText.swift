@@ -1,6 +1,7 @@
 import Bytes
 import HybridTime
 import JSONText
+import SegmentLog
 
 extension AnswerText {
   /// `GET /health`.
@@ -82,6 +83,8 @@ extension AnswerText {
     policyValues(status.policy, into: &json)
     json.key("raft_faults")
     faults(status.faults, into: &json)
+    json.key("scrub")
+    scrub(status.scrub, into: &json)
     json.consistency(consistency)
     json.endObject()
     return json.bytes
@@ -92,6 +95,21 @@ extension AnswerText {
     json.beginArray()
     for reason in status.reasons { json.string(reason) }
     json.endArray()
+  }
+
+  private func scrub(_ scrub: ScrubProgress, into json: inout JSONWriter) {
+    json.beginObject()
+    json.key("passes")
+    json.integer(UInt64(scrub.passCount))
+    json.key("segments_checked")
+    json.integer(UInt64(scrub.checkedCount))
+    json.key("segments_mended")
+    json.integer(UInt64(scrub.mendedCount))
+    json.key("segments_damaged")
+    json.beginArray()
+    for segment in scrub.damaged { json.string(segment.fileName) }
+    json.endArray()
+    json.endObject()
   }
 
   private func clock(_ status: NodeStatus, into json: inout JSONWriter) {

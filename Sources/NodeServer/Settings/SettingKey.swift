@@ -124,6 +124,13 @@ extension SettingKey {
   static let snapshotEvents = SettingKey(
     "snapshot.events_min", .integer(default: 1_000_000, 0...1_000_000_000_000),
     "Fewest events between two ledger snapshots, from which a restart goes on; 0: none are made.")
+  static let scrubBytes = SettingKey(
+    "scrub.bytes_per_second", .integer(default: 8_388_608, 0...1_073_741_824),
+    "How fast sealed segments are read from the disk and checked, on average; 0: only those that a"
+      + " reader has found damaged are.")
+  static let scrubPause = SettingKey(
+    "scrub.pause_seconds", .integer(default: 3600, 1...31_536_000),
+    "From the end of the log's check to the beginning of the next one.")
   static let healthSuspect = SettingKey(
     "health.suspect_milliseconds", .integer(default: 2500, 100...600_000),
     "A peer silent for longer is suspect.")
@@ -171,7 +178,8 @@ extension SettingKey {
     httpConnectionsMax, httpBodyBytesMax, httpIdleSeconds, httpThreads, paymentUnitsMax,
     pendingMax, answerMilliseconds, resendMilliseconds, heartbeat, electionMin, electionMax,
     lease, batchEvents, batchBytes, batchesInFlight, segmentBytes, compressionLevel, cacheBytes,
-    snapshotEvents, healthSuspect, healthDown, timeServers, timeServerPoll, timePeerPoll, timeDrift,
+    snapshotEvents, scrubBytes, scrubPause, healthSuspect, healthDown, timeServers, timeServerPoll,
+    timePeerPoll, timeDrift,
     timeSlew, timeHostBound,
     timeAheadMax, timeReportSeconds, testRawOffset, testRawDrift, logLevel,
   ]

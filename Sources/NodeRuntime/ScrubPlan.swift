@@ -1,0 +1,226 @@
+package import Bytes
+package import Replica
+package import SegmentLog
+
+/// Which sealed segment is to be checked.
+package enum ScrubTarget: Hashable, Sendable {
+  /// The first one that begins after this batch.
+  case after(LogIndex)
+  /// This one.
+  case segment(SegmentID)
+}
+
+/// When a running node looks through its sealed segments, and whom it asks for what is damaged there.
+///
+/// Bytes that change on a disk while nobody reads them (latent sector errors, bit rot) are found
+/// while other nodes still have them (Bairavasundaram et al., "An analysis of latent sector errors in
+/// disk drives", SIGMETRICS '07). What a reader stumbles over is checked first. Pure: whoever drives
+/// it carries out its orders, and tells it what came of them; at most one is under way.
+package struct ScrubPlan: Sendable {
+  /// What is to be done now.
+  package enum Order: Sendable {
+    /// Check this segment; answer with ``checked(_:at:)`` or ``failed(_:at:)``.
+    case check(ScrubTarget)
+    /// Ask a node for batches; its answer goes to ``received(_:from:at:)``.
+    case ask(BatchesRequest, NodeID)
+    /// Write these batches; answer with ``mended(_:at:)`` or ``failed(_:at:)``.
+    case mend([Batch])
+  }
+
+  /// Something for the operator.
+  package enum Note: Sendable {
+    /// Bytes of a sealed segment are not those that were written.
+    case damaged(DamagedStretch)
+    /// A segment is whole again.
+    case mended(SegmentID)
+    /// No node that can be reached has this batch whole: it will be asked for again and again.
+    case noCopy(LogIndex, SegmentID)
+    /// A file could not be read or written; it will be tried again.
+    case failed(LogError)
+  }
+
+  private enum State {
+    case resting(until: Int64)
+    case working(ScrubTarget)
+    case asking(ScrubFinding)
+  }
+
+  /// A node that does not answer for so long cannot help now, nanoseconds.
+  private static let patienceNanoseconds: Int64 = 2_000_000_000
+  /// Between two tries at what could not be mended, nanoseconds.
+  private static let retryNanoseconds: Int64 = 10_000_000_000
+
+  /// How fast it reads on average, bytes a second; 0: only what a reader has met is checked.
+  package let bytesPerSecond: UInt64
+  /// Between two passes through the whole log, nanoseconds.
+  package let pauseNanoseconds: Int64
+  private var state: State
+  /// The pass has come to here.
+  private var position: LogIndex
+  private var connected: [NodeID] = []
+  /// Who was asked for what is missing now, and when; who could not help.
+  private var asked: (peer: NodeID, at: Int64)?
+  private var refused: Set<NodeID> = []
+  /// What a reader has met, or what could not be mended, and from when on it is looked at again.
+  private var suspects: [(segment: SegmentID, due: Int64)] = []
+  private var notes: [Note] = []
+  /// Segments of which something is damaged now, as far as is known. Ascending.
+  package private(set) var damaged: [SegmentID] = []
+  /// How many segments have been checked since the start.
+  package private(set) var checkedCount = 0
+  /// How many have been mended since the start.
+  package private(set) var mendedCount = 0
+  /// How often the end of the log was reached since the start.
+  package private(set) var passCount = 0
+
+  /// A plan whose first pass begins after `position`: not always at the log's start, or the end of a
+  /// long log would wait for a node that runs for long.
+  package init(
+    bytesPerSecond: UInt64, pauseNanoseconds: Int64, position: LogIndex = .zero, at now: Int64
+  ) {
+    self.bytesPerSecond = bytesPerSecond
+    self.pauseNanoseconds = pauseNanoseconds
+    self.position = position
+    state = .resting(until: now)
+  }
+
+  /// Some time has passed: what is to be done, if anything. `now`: any monotonic clock, nanoseconds.
+  package mutating func tick(at now: Int64) -> Order? {
+    switch state {
+    case .working: return nil
+    case .resting(let end):
+      if let place = suspects.firstIndex(where: { $0.due <= now }) {
+        return check(.segment(suspects.remove(at: place).segment))
+      }
+      guard bytesPerSecond > 0, now >= end else { return nil }
+      return check(.after(position))
+    case .asking(let finding):
+      if let asked {
+        guard now - asked.at >= Self.patienceNanoseconds else { return nil }
+        refused.insert(asked.peer)
+      }
+      return ask(finding, at: now)
+    }
+  }
+
+  /// A reader has met damage in a segment.
+  package mutating func suspect(_ segment: SegmentID) {
+    if case .asking(let finding) = state, finding.segment == segment { return }
+    if let place = suspects.firstIndex(where: { $0.segment == segment }) {
+      guard !damaged.contains(segment) else { return }
+      suspects[place].due = .min
+    } else {
+      suspects.append((segment, .min))
+    }
+  }
+
+  /// A connection to the peer is up, or broke.
+  package mutating func setConnected(_ peer: NodeID, _ isConnected: Bool) {
+    connected.removeAll { $0 == peer }
+    if isConnected { connected.append(peer) }
+    guard asked?.peer == peer else { return }
+    asked = nil
+    refused.insert(peer)
+  }
+
+  /// What was said to the operator since this was asked last.
+  package mutating func takeNotes() -> [Note] {
+    defer { notes.removeAll() }
+    return notes
+  }
+
+  /// A segment has been checked; nil: there is none such.
+  package mutating func checked(_ finding: ScrubFinding?, at now: Int64) {
+    guard case .working(let target) = state else { preconditionFailure("nothing was ordered") }
+    guard let finding else {
+      state = .resting(until: now)
+      guard case .after = target else { return }
+      passCount += 1
+      position = .zero
+      state = .resting(until: now + pauseNanoseconds)
+      return
+    }
+    checkedCount += 1
+    if case .after = target { position = finding.last }
+    if !finding.stretches.isEmpty, !damaged.contains(finding.segment) {
+      damaged.append(finding.segment)
+      damaged.sort()
+      notes += finding.stretches.map(Note.damaged)
+    }
+    refused.removeAll()
+    go(on: finding, at: now)
+  }
+
+  /// Batches have been written.
+  package mutating func mended(_ finding: ScrubFinding, at now: Int64) {
+    if finding.fits { refused.removeAll() }
+    go(on: finding, at: now)
+  }
+
+  /// A check or a write has failed.
+  package mutating func failed(_ error: LogError, at now: Int64) {
+    notes.append(.failed(error))
+    if case .working(.segment(let segment)) = state { retry(segment, at: now) }
+    state = .resting(until: now + Self.retryNanoseconds)
+  }
+
+  /// A node has answered.
+  package mutating func received(
+    _ answer: BatchesAnswer, from peer: NodeID, at now: Int64
+  ) -> Order? {
+    guard case .asking(let finding) = state, asked?.peer == peer,
+      finding.missing?.first == answer.first
+    else { return nil }
+    asked = nil
+    // What does not fit is not asked of the same node again.
+    refused.insert(peer)
+    guard answer.problem == nil else { return ask(finding, at: now) }
+    state = .working(.segment(finding.segment))
+    return .mend(answer.batches)
+  }
+
+  private mutating func check(_ target: ScrubTarget) -> Order {
+    state = .working(target)
+    return .check(target)
+  }
+
+  private mutating func go(on finding: ScrubFinding, at now: Int64) {
+    asked = nil
+    guard finding.missing == nil else {
+      state = .asking(finding)
+      return
+    }
+    if let place = damaged.firstIndex(of: finding.segment) {
+      damaged.remove(at: place)
+      mendedCount += 1
+      notes.append(.mended(finding.segment))
+    }
+    rest(after: finding, at: now)
+  }
+
+  private mutating func rest(after finding: ScrubFinding, at now: Int64) {
+    let seconds = bytesPerSecond > 0 ? Double(finding.byteCount) / Double(bytesPerSecond) : 0
+    state = .resting(until: now + Int64(seconds * 1e9))
+  }
+
+  private mutating func ask(_ finding: ScrubFinding, at now: Int64) -> Order? {
+    guard let missing = finding.missing else { preconditionFailure("nothing is missing") }
+    guard let peer = connected.first(where: { !refused.contains($0) }) else {
+      notes.append(.noCopy(missing.first, finding.segment))
+      retry(finding.segment, at: now)
+      rest(after: finding, at: now)
+      asked = nil
+      return nil
+    }
+    // The next one is asked first the next time.
+    connected.removeAll { $0 == peer }
+    connected.append(peer)
+    asked = (peer, now)
+    return .ask(missing, peer)
+  }
+
+  private mutating func retry(_ segment: SegmentID, at now: Int64) {
+    suspects.removeAll { $0.segment == segment }
+    suspects.append((segment, now + Self.retryNanoseconds))
+  }
+}

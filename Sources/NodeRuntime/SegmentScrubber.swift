@@ -1,0 +1,98 @@
+package import Bytes
+package import Replica
+package import SegmentLog
+
+/// What a look at one sealed segment has found.
+package struct ScrubFinding: Sendable {
+  /// The segment.
+  package let segment: SegmentID
+  /// Its last batch.
+  package let last: LogIndex
+  /// How long it is, bytes.
+  package let byteCount: UInt64
+  /// What of it was damaged, also where it is mended by now.
+  package let stretches: [DamagedStretch]
+  /// What is to be had from another node next; nil: the segment is whole.
+  package let missing: BatchesRequest?
+  /// Whether the batches that were given last fit those that are here.
+  package let fits: Bool
+}
+
+/// Checks sealed segments of an open log against what their writer knows of them, one at a time, and
+/// writes damaged ones anew with the other nodes' batches. It reads and writes files: its thread is
+/// not the node's.
+package struct SegmentScrubber<FileSystem: LogFileSystem>: ~Copyable, Sendable {
+  /// Batches in one request at most.
+  private static var requestCountMax: UInt64 { 512 }
+
+  private let files: FileSystem
+  private let logDirectory: String
+  private var segment: SealedSegment?
+  private var repair: LogRepair<FileSystem>?
+  private var distrusting: Set<LogIndex> = []
+  /// Segments that were damaged when they were checked last.
+  private var damaged: Set<SegmentID> = []
+
+  /// A scrubber of the log in `logDirectory`.
+  package init(_ files: FileSystem, logDirectory: String) {
+    self.files = files
+    self.logDirectory = logDirectory
+  }
+
+  /// Reads all of a segment from the disk, and mends what needs nobody's help. Errors: files.
+  package mutating func check(_ segment: SealedSegment) throws(LogError) -> ScrubFinding {
+    self.segment = segment
+    distrusting.removeAll()
+    return try inspect(segment, fits: true)
+  }
+
+  /// Takes batches for the segment that was checked last, from ``ScrubFinding/missing`` on. Errors:
+  /// files; then the segment must be checked again.
+  package mutating func mend(_ batches: [Batch]) throws(LogError) -> ScrubFinding {
+    guard let segment, var current = repair.take() else {
+      preconditionFailure("a segment is checked first")
+    }
+    do throws(LogError) {
+      try current.mend(batches)
+      return keep(current, of: segment, fits: true)
+    } catch {
+      switch error {
+      case .outOfOrder, .brokenChain: break
+      // One of them is of another history: with both gone, what is committed fills the gap.
+      case .contradicted(let index): distrusting.insert(index)
+      default: throw error
+      }
+    }
+    return try inspect(segment, fits: false)
+  }
+
+  private mutating func inspect(
+    _ segment: SealedSegment, fits: Bool
+  ) throws(LogError) -> ScrubFinding {
+    var found = try LogRepair.inspect(
+      files, directory: logDirectory, sealed: segment, distrusting: distrusting)
+    try found.mend([])
+    return keep(found, of: segment, fits: fits)
+  }
+
+  private mutating func keep(
+    _ found: consuming LogRepair<FileSystem>, of segment: SealedSegment, fits: Bool
+  ) -> ScrubFinding {
+    let stretches = found.stretches
+    let missing = found.nextMissing.map { next in
+      let end = stretches.lazy.compactMap(\.missing).first { $0.contains(next) }?.upperBound ?? next
+      let last = LogIndex(min(end.rawValue, next.rawValue + Self.requestCountMax - 1))
+      return BatchesRequest(first: next, last: last, mustBeCommitted: true)
+    }
+    if missing != nil {
+      damaged.insert(segment.id)
+    } else if damaged.remove(segment.id) != nil, stretches.isEmpty {
+      // An operator has brought the file back.
+      segment.fileWasReplaced()
+    }
+    repair = consume found
+    return ScrubFinding(
+      segment: segment.id, last: segment.lastIndex, byteCount: segment.byteCount,
+      stretches: stretches, missing: missing, fits: fits)
+  }
+}
