@@ -22,10 +22,13 @@ final class LoopbackNodes: Sendable {
     var configs: String?
     /// Settings as `key=value`, over all others.
     var overrides: [String] = []
+    /// Puts files into the directory of the nodes' data directories (`node1` and so on) before they
+    /// start.
+    var prepare: @Sendable (_ directory: String) throws -> Void = { _ in }
   }
 
   /// Starts the nodes; ``waitUntilReady(on:)`` before they are used, ``stop()`` when done.
-  init(_ plan: Plan) throws(BenchFailure) {
+  init(_ plan: Plan) throws {
     let daemon = plan.daemon ?? Self.defaultDaemon
     guard access(daemon, X_OK) == 0 else {
       throw BenchFailure("\(daemon) is not there; build it, or name another with --daemon.")
@@ -44,11 +47,10 @@ final class LoopbackNodes: Sendable {
     let processes = ProcessTable()
     self.processes = processes
     token = Interruption.onEnd { processes.end() }
-    for place in commands.indices { try startOrEnd(place) }
-  }
-
-  private func startOrEnd(_ place: Int) throws(BenchFailure) {
-    do { try start(place) } catch {
+    do {
+      try plan.prepare(directory.path)
+      for place in commands.indices { try start(place) }
+    } catch {
       stop()
       throw error
     }
@@ -69,6 +71,20 @@ final class LoopbackNodes: Sendable {
     processes[place] = nil
   }
 
+  /// Asks a node to end, and waits until it is gone.
+  func end(_ place: Int) throws(BenchFailure) {
+    guard let pid = processes[place] else { return }
+    Glibc.kill(pid, SIGTERM)
+    let deadline = ContinuousClock.now + .seconds(60)
+    while !ChildProcess.hasEnded(pid) {
+      guard ContinuousClock.now < deadline else {
+        throw BenchFailure("Node \(place + 1) does not end; its log ends:\n\(logEnd(place + 1))")
+      }
+      usleep(1_000)
+    }
+    processes[place] = nil
+  }
+
   /// The processes that should run.
   var pids: [pid_t] { commands.indices.compactMap { processes[$0] } }
 
@@ -84,8 +100,8 @@ final class LoopbackNodes: Sendable {
   }
 
   /// Waits until all nodes answer and know one leader.
-  func waitUntilReady(on group: any EventLoopGroup) async throws {
-    let deadline = ContinuousClock.now + .seconds(30)
+  func waitUntilReady(on group: any EventLoopGroup, seconds: Int = 30) async throws {
+    let deadline = ContinuousClock.now + .seconds(seconds)
     while true {
       var states: [NodeState] = []
       for address in addresses {
@@ -98,7 +114,7 @@ final class LoopbackNodes: Sendable {
       }
       try requireRunning()
       guard ContinuousClock.now < deadline else {
-        throw BenchFailure("No leader after 30 s; a node's log ends:\n\(logEnd(1))")
+        throw BenchFailure("No leader after \(seconds) s; a node's log ends:\n\(logEnd(1))")
       }
       try await Task.sleep(for: .milliseconds(100))
     }

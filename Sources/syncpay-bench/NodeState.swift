@@ -49,6 +49,19 @@ struct NodeState: Equatable, Sendable {
     return state
   }
 
+  /// Waits until a node takes payments: `GET /readyz`, asked again and again.
+  static func untilReady(_ address: HTTPAddress, on group: any EventLoopGroup) async throws {
+    let deadline = ContinuousClock.now + .seconds(120)
+    while ContinuousClock.now < deadline {
+      if let (status, _) = try? await get("/readyz", from: address, on: group.next()), status == 200
+      {
+        return
+      }
+      try await Task.sleep(for: .milliseconds(2))
+    }
+    throw BenchFailure("\(address) is not ready after 120 s.")
+  }
+
   /// Asks nodes, one after the other.
   static func ask(
     _ addresses: [HTTPAddress], on group: any EventLoopGroup

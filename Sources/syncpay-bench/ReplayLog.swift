@@ -1,3 +1,4 @@
+import Bytes
 import FoundationEssentials
 import HostFiles
 import SegmentLog
@@ -28,18 +29,21 @@ struct ReplayLog {
     (fileByteCount, recordsByteCount) = (report.fileByteCount, report.recordsByteCount)
   }
 
-  private static func make(_ settings: ReplaySettings, in directory: String) throws {
+  /// Writes the log of these settings, and returns its last batch.
+  @discardableResult
+  static func make(_ settings: ReplaySettings, in directory: String) throws -> LogIndex {
     var store = try SegmentStore.open(
       PosixFileSystem(), directory: directory, clusterID: BatchMaker.cluster, visiting: { _ in })
     var maker = BatchMaker(accounts: settings.accounts, seed: settings.seed)
     var left = settings.events
     while left > 0 {
-      Terminal.progress("replay: making the log, \(left) payments to go …")
+      Terminal.progress("making the log, \(left) payments to go …")
       let made = try maker.records(min(left, settings.batch))
       left -= made.count
       let starts = store.currentSegmentByteCount > BatchMaker.segmentByteCountMax
       try store.append([maker.close(made, startsSegment: starts)])
     }
     try store.sync()
+    return store.lastIndex
   }
 }

@@ -6,7 +6,8 @@ import HostFiles
 struct SyncpayBench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "syncpay-bench",
-    abstract: "Measure payments over HTTP, failover, redundancy, segment append, replay and merge.",
+    abstract:
+      "Measure payments over HTTP, failover, redundancy, restart, segment append, replay, merge.",
     discussion: """
       Every report names the machine, the commit, the build mode, the settings and the seed: a \
       figure without them says nothing. Figures are claimed by release builds only; a debug build \
@@ -17,13 +18,14 @@ struct SyncpayBench: AsyncParsableCommand {
         syncpay-bench http --node http://10.0.0.1:5001 --node http://10.0.0.2:5001
         syncpay-bench failover --configs configs/fast-failover
         syncpay-bench redundancy --format markdown --plot data/redundancy.svg
+        syncpay-bench restart --events 10000000
         syncpay-bench append --directory /var/lib/syncpay
         syncpay-bench replay --events 2000000 --format json
         syncpay-bench all
       """,
     subcommands: [
-      HTTPCommand.self, FailoverCommand.self, RedundancyCommand.self, AppendCommand.self,
-      ReplayCommand.self, MergeCommand.self, AllCommand.self,
+      HTTPCommand.self, FailoverCommand.self, RedundancyCommand.self, RestartCommand.self,
+      AppendCommand.self, ReplayCommand.self, MergeCommand.self, AllCommand.self,
     ])
 }
 

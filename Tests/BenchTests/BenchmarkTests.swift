@@ -116,6 +116,17 @@ import Testing
   }
 
   @Test(.enabled(if: daemon != nil, "there is no syncpayd beside the tests; swift build makes it"))
+  func `restart starts a node with a history, and it still has it`() async throws {
+    var settings = RestartSettings.toy
+    settings.nodes.daemon = Self.daemon
+    let section = try await RestartBenchmark(settings).run()
+    #expect(section.failures.isEmpty)
+    let json = try printed(section)
+    #expect(json.results.compactMap { $0["starts"] as? Int } == [2, 2, 1])
+    for row in json.results { #expect(try row.number("min_ms") > 0) }
+  }
+
+  @Test(.enabled(if: daemon != nil, "there is no syncpayd beside the tests; swift build makes it"))
   func `redundancy measures each size of cluster, and draws it`() async throws {
     var settings = RedundancySettings.toy
     settings.daemon = Self.daemon
@@ -204,7 +215,8 @@ import Testing
     ["http", "--node", "ftp://x"],
     ["http", "--accounts", "1"], ["http", "--target", "some"], ["append", "--seconds", "0"],
     ["failover", "--nodes", "2"],
-    ["failover", "--kills", "0"], ["redundancy", "--runs", "0"], ["replay", "--batch", "8193"],
+    ["restart", "--events", "0"], ["failover", "--kills", "0"], ["redundancy", "--runs", "0"],
+    ["restart", "--nodes", "10"], ["replay", "--batch", "8193"],
     ["merge", "--events", "0"], ["nonsense"],
   ])
   func `wrong command lines are usage errors`(_ arguments: [String]) {

@@ -1,0 +1,143 @@
+import Bytes
+import FoundationEssentials
+import HostFiles
+import NIOCore
+import NIOPosix
+import SegmentLog
+
+/// What the restart benchmark is asked to do.
+struct RestartSettings: Sendable {
+  var log = {
+    var log = ReplaySettings()
+    log.events = 10_000_000
+    return log
+  }()
+  var nodes = LoopbackNodes.Plan()
+  /// Starts after each kind of end.
+  var runs = 5
+
+  static var toy: RestartSettings {
+    var settings = RestartSettings()
+    settings.log = .toy
+    settings.runs = 2
+    // Even a small log is worth a snapshot.
+    settings.nodes.overrides = ["snapshot.events_min=1000"]
+    return settings
+  }
+}
+
+/// From the start of a node with a long history until it takes payments.
+struct RestartBenchmark: Sendable {
+  private let settings: RestartSettings
+
+  init(_ settings: RestartSettings) { self.settings = settings }
+
+  func run() async throws -> BenchSection {
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let result: Result<BenchSection, any Error>
+    do { result = .success(try await run(on: group)) } catch { result = .failure(error) }
+    try await group.shutdownGracefully()
+    return try result.get()
+  }
+
+  private func run(on group: MultiThreadedEventLoopGroup) async throws -> BenchSection {
+    var plan = settings.nodes
+    plan.prepare = { [settings] in try Self.makeData(settings, in: $0) }
+    let nodes = try LoopbackNodes(plan)
+    defer { nodes.stop() }
+    Terminal.progress("restart: the nodes replay their logs …")
+    try await nodes.waitUntilReady(on: group, seconds: 300)
+    let last = nodes.addresses.count - 1
+    let replayed = try await replay(last, of: nodes, on: group)
+    // The nodes make their snapshots when they end.
+    for place in nodes.addresses.indices { try nodes.end(place) }
+    for place in nodes.addresses.indices { try nodes.start(place) }
+    try await nodes.waitUntilReady(on: group, seconds: 300)
+    var (ended, killed): ([Duration], [Duration]) = ([], [])
+    for run in 1...settings.runs {
+      Terminal.progress("restart: \(run) of \(settings.runs) …")
+      try nodes.end(last)
+      ended.append(try await start(last, of: nodes, on: group))
+      nodes.kill(last)
+      killed.append(try await start(last, of: nodes, on: group))
+    }
+    let states = try await NodeState.settled(nodes.addresses, on: group)
+    return section(replayed, ended, killed, states)
+  }
+
+  /// One start without a snapshot, while the other nodes run.
+  private func replay(
+    _ place: Int, of nodes: LoopbackNodes, on group: MultiThreadedEventLoopGroup
+  ) async throws -> Duration {
+    nodes.kill(place)
+    return try await start(place, of: nodes, on: group)
+  }
+
+  private func start(
+    _ place: Int, of nodes: LoopbackNodes, on group: MultiThreadedEventLoopGroup
+  ) async throws -> Duration {
+    let started = ContinuousClock.now
+    try nodes.start(place)
+    try await NodeState.untilReady(nodes.addresses[place], on: group)
+    return ContinuousClock.now - started
+  }
+
+  /// The data directories: one log, made once and copied, with a hard state that vouches for it.
+  private static func makeData(_ settings: RestartSettings, in directory: String) throws {
+    let files = PosixFileSystem()
+    let first = directory + "/node1"
+    for number in 1...settings.nodes.count {
+      let own = directory + "/node\(number)"
+      try files.createDirectory(own)
+      var hardState = try HardStateFile(
+        files, directory: own, clusterID: BatchMaker.cluster, logIsEmpty: true,
+        newStore: UInt64(number))
+      let last =
+        number == 1
+        ? try ReplayLog.make(settings.log, in: first + "/log") : try copy(first, to: own)
+      try hardState.write(
+        HardState(term: Term(1), knownDurable: last, store: hardState.state.store))
+    }
+  }
+
+  private static func copy(_ first: String, to own: String) throws -> LogIndex {
+    try FileManager.default.copyItem(atPath: first + "/log", toPath: own + "/log")
+    return try HardStateFile(
+      PosixFileSystem(), directory: first, clusterID: BatchMaker.cluster, logIsEmpty: false
+    ).state.knownDurable
+  }
+
+  private func section(
+    _ replayed: Duration, _ ended: [Duration], _ killed: [Duration], _ states: [NodeState]
+  ) -> BenchSection {
+    var section = BenchSection(
+      name: "restart",
+      settings: [
+        .count("payments", settings.log.events), .count("accounts", settings.log.accounts),
+        .count("nodes", settings.nodes.count),
+        .text("overrides", settings.nodes.overrides.joined(separator: " ")),
+      ])
+    section.results = [
+      row("after SIGTERM", ended), row("after SIGKILL", killed),
+      row("without a snapshot", [replayed]),
+    ]
+    section.notes = [
+      "From the start of the process until GET /readyz is answered 200, while the cluster's other "
+        + "nodes run: the ledger is read, a leader known, and the clock compared."
+    ]
+    for (place, state) in states.enumerated()
+    where state.transactionCount != UInt64(settings.log.events) {
+      section.failures.append(
+        "node \(place + 1) has \(state.transactionCount) payments of \(settings.log.events).")
+    }
+    return section
+  }
+
+  private func row(_ name: String, _ durations: [Duration]) -> [Field] {
+    let spread = Spread(durations.map { $0.seconds * 1e3 })
+    return [
+      .text("start", name), .count("starts", durations.count), .real("min_ms", spread.min),
+      .real("median_ms", spread.median), .real("max_ms", spread.max),
+    ]
+  }
+}
