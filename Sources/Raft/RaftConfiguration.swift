@@ -8,7 +8,7 @@ package struct RaftConfiguration: Sendable {
   /// Who takes part until the log says otherwise: the same on every node that starts a cluster,
   /// ``Membership/none`` on a node that is to be added to one.
   package let initial: Membership
-  /// Ticks between two heartbeats of a leader.
+  /// Ticks between two heartbeats of a leader, and between two times that a node asks for pre-votes.
   package let heartbeatTicks: Int
   /// Fewest ticks of silence before a follower campaigns. Also the time for which a node that hears
   /// its leader refuses votes, in which a leader must hear a majority, and a transfer must succeed.

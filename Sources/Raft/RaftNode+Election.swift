@@ -14,7 +14,8 @@ extension RaftNode {
       into: &effects)
   }
 
-  /// Counts an answer; a majority of grants starts the campaign.
+  /// Counts an answer; a majority of grants starts the campaign. Refusals of this term end nothing:
+  /// the node asks again (``becomePreCandidate(into:)``) until it hears a leader.
   mutating func receivePreVoteResponse(
     term answered: Term, isGranted: Bool, from position: Int, into effects: inout [RaftEffect]
   ) {
@@ -26,11 +27,8 @@ extension RaftNode {
       return
     }
     ballot.record(position: position, isGranted: isGranted)
-    switch ballot.outcome(in: roster) {
-    case .open: state = .preCandidate(ballot)
-    case .won: becomeCandidate(isTransfer: false, into: &effects)
-    case .lost: becomeFollower(term: term, leader: nil, into: &effects)
-    }
+    state = .preCandidate(ballot)
+    if ballot.outcome(in: roster) == .won { becomeCandidate(isTransfer: false, into: &effects) }
   }
 
   /// Votes at most once in a term, and only for a log at least as up to date as its own.

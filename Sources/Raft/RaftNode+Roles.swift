@@ -31,8 +31,11 @@ extension RaftNode {
     becomeFollower(term: term, leader: nil, into: &effects)
   }
 
-  /// Asks the voters whether a campaign could succeed, before it disturbs anybody's term. A lone
-  /// voter has nobody to ask.
+  /// Asks the voters whether a campaign could succeed, before it disturbs anybody's term (thesis
+  /// §9.6), and again after a heartbeat interval while it can not: who had heard the leader a little
+  /// later than this node refused, and grants when its own wait is over (§4.2.3); requests that were
+  /// lost are sent again (Raft §5.1). Each time the answers are counted from nothing, for a voter
+  /// that granted may have heard a leader since. A lone voter has nobody to ask.
   mutating func becomePreCandidate(into effects: inout [RaftEffect]) {
     guard !roster.isAlone else {
       becomeCandidate(isTransfer: false, into: &effects)
@@ -40,7 +43,7 @@ extension RaftNode {
     }
     giveUpTransfer(into: &effects)
     state = .preCandidate(Ballot(ownPosition: roster.ownPosition))
-    timer.redraw()
+    timer.restart(limit: configuration.heartbeatTicks)
     reportRole(into: &effects)
     for peer in roster.voters where peer != id {
       effects.append(.send(.preVoteRequest(term: term.next, last: last), to: peer))

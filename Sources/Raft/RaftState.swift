@@ -77,13 +77,13 @@ struct WaitingRead: Sendable {
   let round: UInt64
 }
 
-/// Counts a node's ticks without a leader, up to a limit drawn anew for each wait (Raft §5.2).
+/// Counts a node's ticks without a leader, up to a limit drawn anew for each election (Raft §5.2).
 struct ElectionTimer: Sendable {
   /// Ticks since the last sign of a leader, or since the last campaign or vote.
   private(set) var ticks = 0
-  /// Ticks at which the node campaigns.
+  /// Ticks at which the node campaigns, or asks again for pre-votes.
   private(set) var limit: Int
-  /// Bounds of `limit`.
+  /// Bounds of a `limit` that is drawn.
   private let limits: ClosedRange<Int>
   private var generator: SeededGenerator
 
@@ -101,6 +101,12 @@ struct ElectionTimer: Sendable {
 
   /// Starts the wait again, with the same limit.
   mutating func restart() { ticks = 0 }
+
+  /// Starts a wait of `limit` ticks.
+  mutating func restart(limit: Int) {
+    ticks = 0
+    self.limit = limit
+  }
 
   /// Starts a wait with a limit of its own.
   mutating func redraw() {

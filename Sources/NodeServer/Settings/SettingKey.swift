@@ -92,7 +92,7 @@ extension SettingKey {
     "A forwarded payment not settled by then is sent to the leader again.")
   static let heartbeat = SettingKey(
     "raft.heartbeat_milliseconds", .integer(default: 50, 10...10_000),
-    "Between two heartbeats of a leader.")
+    "Between two heartbeats of a leader, and between two times that a node asks to be elected.")
   static let electionMin = SettingKey(
     "raft.election_milliseconds_min", .integer(default: 300, 30...60_000),
     "Shortest silence of a leader that starts an election; more than two heartbeats.")
