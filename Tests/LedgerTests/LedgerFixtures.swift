@@ -66,6 +66,30 @@ func randomName(_ generator: inout SeededGenerator) -> String {
   return String((0..<count).map { _ in alphabet.randomElement(using: &generator) ?? "a" })
 }
 
+/// Random payments of every fate: new, retried, with a reused id, in three currencies.
+func randomDrafts(
+  _ count: Int, accounts: Int, using generator: inout SeededGenerator
+) throws -> [PaymentDraft] {
+  var drafts: [PaymentDraft] = []
+  for index in 0..<count {
+    let roll = Int.random(in: 0..<100, using: &generator)
+    if roll < 5, let old = drafts.randomElement(using: &generator) {
+      drafts.append(old)
+      continue
+    }
+    var id = TransactionID(high: generator.next(), low: UInt64(index)).text
+    if roll < 20 { id = "order-\(generator.next())" }
+    if roll >= 97, let old = drafts.randomElement(using: &generator) { id = old.id.text }
+    let sender = Int.random(in: 0..<accounts, using: &generator)
+    let receiver = (sender + Int.random(in: 1..<accounts, using: &generator)) % accounts
+    drafts.append(
+      try draft(
+        id, "\(Int.random(in: 1...1_000_000, using: &generator))", "account \(sender)",
+        "account \(receiver)", ["USD", "JPY", "KWD"].randomElement(using: &generator) ?? "USD"))
+  }
+  return drafts
+}
+
 /// A random event of any kind.
 func randomEvent(_ generator: inout SeededGenerator) throws -> Event {
   var when = stamp(Int64.random(in: 0...Int64.max / 2, using: &generator))
