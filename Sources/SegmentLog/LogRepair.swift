@@ -138,33 +138,3 @@ package struct LogRepair<FS: LogFileSystem>: ~Copyable, Sendable {
 
   func unfinishedPath(_ id: SegmentID) -> String { directory + "/" + id.unfinishedFileName }
 }
-
-extension LogRepair {
-  /// Cuts the log where a damaged stretch begins, and everything after it. To be called only when
-  /// the cluster has committed another batch at `index`, or is known not to have committed one; the
-  /// node must then abstain as with a suspect tail. Inspect again, or open the log.
-  ///
-  /// Errors: ``LogError/notCuttable(from:)`` where no stretch begins there, where it is known to be
-  /// committed, or lies before the end of a sealed segment.
-  package consuming func cut(from index: LogIndex) throws(LogError) {
-    guard !hasBegun, index > knownDurable, index > lastSealed,
-      let stretch = stretches.first(where: { $0.missing?.lowerBound == index })
-    else { throw .notCuttable(from: index) }
-    let ids = try SegmentScanner(fileSystem, directory: directory).segments()
-    let (fileSystem, directory) = (fileSystem, directory)
-    for id in ids.reversed() where id.firstIndex >= index {
-      let path = path(id)
-      try files { () throws(FileError) in
-        try fileSystem.remove(path)
-        try fileSystem.syncDirectory(directory)
-      }
-    }
-    guard stretch.segment.firstIndex < index else { return }
-    let path = path(stretch.segment)
-    try files { () throws(FileError) in
-      let file = try fileSystem.open(path, .update)
-      try file.truncate(to: stretch.bytes.lowerBound)
-      try file.sync()
-    }
-  }
-}

@@ -151,8 +151,18 @@ import Testing
     }
   }
 
-  @Test func `what the cluster never committed is cut, what it may have is not`() throws {
-    let log = try SampleLog.ten()
+  /// Ten batches as ``SampleLog/ten()``, of which no whole one says that the last two are committed.
+  private func uncommitted() throws -> SampleLog {
+    var leader = SampleLeader()
+    var batches = leader.batches(8, every: 4)
+    leader.commit = LogIndex(8)
+    batches.append(leader.batch(Array("sent".utf8), starts: true))
+    batches.append(leader.batch(Array("in one write".utf8)))
+    return try SampleLog(batches)
+  }
+
+  @Test func `the log ends before a batch that was never committed`() throws {
+    let log = try uncommitted()
     // A crash kept the last batch of a write, and lost the one before it.
     let damaged = log.system.copy()
     var bytes = try #require(damaged.bytes(damaged.path(9)))
@@ -162,26 +172,50 @@ import Testing
       Issue.record("a whole batch follows")
       return
     }
-    for (index, knownDurable) in [(9, 9), (10, 8)] as [(UInt64, UInt64)] {
-      let error = logError {
-        try inspected(damaged, knownDurable: knownDurable).cut(from: LogIndex(index))
-      }
-      guard case .notCuttable = error else {
-        Issue.record("\(index) was cut")
-        continue
-      }
-    }
-    try inspected(damaged, knownDurable: 8).cut(from: LogIndex(9))
+    try endBeforeMissing(damaged, knownDurable: 8)
     #expect(damaged.bytes(damaged.path(9)) == nil)
-    #expect(try damaged.recover().batches.count == 8)
+    #expect(try damaged.recover().batches.map(\.bytes) == log.batches[..<8].map(\.bytes))
     // In the middle of a file.
     let other = log.system.copy()
     bytes = try #require(other.bytes(other.path(9)))
     bytes[bytes.count - 9] ^= 1
     var leader = SampleLeader(after: log.batches[9])
+    leader.commit = LogIndex(9)
     other.put(other.path(9), bytes + leader.batch(Array("after".utf8)).bytes)
-    try inspected(other, knownDurable: 9).cut(from: LogIndex(10))
+    try endBeforeMissing(other, knownDurable: 9)
     #expect(try other.recover().batches.map(\.bytes) == log.batches[..<9].map(\.bytes))
+  }
+
+  @Test func `the log does not end before what may have been committed`() throws {
+    let log = try uncommitted()
+    for (first, frame, log, knownDurable, why) in [
+      (9, 1, log, 9, "it was known durable"),
+      (9, 1, try SampleLog.ten(), 8, "a later batch says that it is committed"),
+      (5, 1, log, 0, "it lies in a sealed segment"),
+    ] as [(UInt64, Int, SampleLog, UInt64, String)] {
+      let damaged = log.system.copy()
+      var bytes = try #require(damaged.bytes(damaged.path(first)))
+      bytes[log.frames(of: first)[frame].bytes.lowerBound + 220] ^= 1
+      damaged.put(damaged.path(first), bytes)
+      let error = logError { try endBeforeMissing(damaged, knownDurable: knownDurable) }
+      guard case .notCuttable = error else {
+        Issue.record("cut, though \(why)")
+        continue
+      }
+      #expect(damaged.bytes(damaged.path(first)) == bytes, "\(why)")
+    }
+    guard case .notCuttable = logError({ try endBeforeMissing(log.system, knownDurable: 0) }) else {
+      Issue.record("nothing is missing")
+      return
+    }
+  }
+
+  private func endBeforeMissing(_ system: MemoryFileSystem, knownDurable: UInt64) throws {
+    var repair = try inspected(system, knownDurable: knownDurable)
+    try repair.mend([])
+    try repair.endBeforeMissing()
+    let isWhole = repair.isWhole
+    #expect(isWhole)
   }
 
   @Test func `sectors that cannot be read are damage`() throws {

@@ -20,6 +20,8 @@ struct SampleLeader: ~Copyable {
   var sequence = EventSequence(1)
   var hash = Digest256.zero
   var term = Term(1)
+  /// Up to where its batches say that the log is committed; nil: each up to the one before it.
+  var commit: LogIndex?
 
   init(after last: Batch? = nil) {
     guard let header = last?.header else { return }
@@ -34,7 +36,7 @@ struct SampleLeader: ~Copyable {
     let fields = BatchFields(
       startsSegment: starts || index == LogIndex(1), index: index, term: term,
       firstSequence: sequence, count: count ?? (records.isEmpty ? 0 : 1),
-      commit: index.previous, stamp: sampleStamp(time), correctedMin: time - 5,
+      commit: commit ?? index.previous, stamp: sampleStamp(time), correctedMin: time - 5,
       correctedMax: time + 5, hybridMax: HybridTimestamp(wallNanoseconds: time, logical: 2),
       previousHash: hash)
     guard let batch = try? builder.build(fields, records: records) else {
