@@ -25,7 +25,7 @@ package struct BatchFields: Sendable, Hashable {
   package var correctedMin: Int64
   /// Greatest corrected time of the events, nanoseconds since 1970; the stamp's for an empty batch.
   package var correctedMax: Int64
-  /// Greatest hybrid time of the events and of the stamp.
+  /// Greatest hybrid time of the events; the stamp's for an empty batch.
   package var hybridMax: HybridTimestamp
   /// The hash of the batch before; ``Digest256/zero`` before the first.
   package var previousHash: Digest256
