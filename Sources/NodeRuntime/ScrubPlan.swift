@@ -40,29 +40,42 @@ package struct ScrubPlan: Sendable {
   }
 
   private enum State {
-    case resting(until: Int64)
+    case resting
     case working(ScrubTarget)
     case asking(ScrubFinding)
   }
 
   /// A node that does not answer for so long cannot help now, nanoseconds.
   private static let patienceNanoseconds: Int64 = 2_000_000_000
-  /// Between two tries at what could not be mended, nanoseconds.
+  /// From the first try at what could not be mended to the next, nanoseconds; each later wait is
+  /// twice as long, up to the longest.
   private static let retryNanoseconds: Int64 = 10_000_000_000
+  private static let retryNanosecondsMax: Int64 = 640_000_000_000
+
+  /// A segment that is to be looked at out of turn.
+  private struct Suspect {
+    let segment: SegmentID
+    var due: Int64
+    /// How long it waits if it cannot be mended.
+    var wait: Int64
+  }
 
   /// How fast it reads on average, bytes a second; 0: only what a reader has met is checked.
   package let bytesPerSecond: UInt64
   /// Between two passes through the whole log, nanoseconds.
   package let pauseNanoseconds: Int64
-  private var state: State
-  /// The pass has come to here.
+  private var state = State.resting
+  /// The pass has come to here, and goes on then.
   private var position: LogIndex
+  private var due: Int64
   private var connected: [NodeID] = []
   /// Who was asked for what is missing now, and when; who could not help.
   private var asked: (peer: NodeID, at: Int64)?
   private var refused: Set<NodeID> = []
-  /// What a reader has met, or what could not be mended, and from when on it is looked at again.
-  private var suspects: [(segment: SegmentID, due: Int64)] = []
+  /// What a reader has met, and what could not be mended.
+  private var suspects: [Suspect] = []
+  /// How long the one that is worked on waits if it cannot be mended.
+  private var wait = Self.retryNanoseconds
   private var notes: [Note] = []
   /// Segments of which something is damaged now, as far as is known. Ascending.
   package private(set) var damaged: [SegmentID] = []
@@ -81,18 +94,21 @@ package struct ScrubPlan: Sendable {
     self.bytesPerSecond = bytesPerSecond
     self.pauseNanoseconds = pauseNanoseconds
     self.position = position
-    state = .resting(until: now)
+    due = now
   }
 
   /// Some time has passed: what is to be done, if anything. `now`: any monotonic clock, nanoseconds.
   package mutating func tick(at now: Int64) -> Order? {
     switch state {
     case .working: return nil
-    case .resting(let end):
+    case .resting:
       if let place = suspects.firstIndex(where: { $0.due <= now }) {
-        return check(.segment(suspects.remove(at: place).segment))
+        let suspect = suspects.remove(at: place)
+        wait = suspect.wait
+        return check(.segment(suspect.segment))
       }
-      guard bytesPerSecond > 0, now >= end else { return nil }
+      guard bytesPerSecond > 0, now >= due else { return nil }
+      wait = Self.retryNanoseconds
       return check(.after(position))
     case .asking(let finding):
       if let asked {
@@ -106,18 +122,19 @@ package struct ScrubPlan: Sendable {
   /// A reader has met damage in a segment.
   package mutating func suspect(_ segment: SegmentID) {
     if case .asking(let finding) = state, finding.segment == segment { return }
-    if let place = suspects.firstIndex(where: { $0.segment == segment }) {
-      guard !damaged.contains(segment) else { return }
-      suspects[place].due = .min
-    } else {
-      suspects.append((segment, .min))
-    }
+    // What is known to be damaged waits for its next try.
+    guard !suspects.contains(where: { $0.segment == segment }) else { return }
+    suspects.append(Suspect(segment: segment, due: .min, wait: Self.retryNanoseconds))
   }
 
   /// A connection to the peer is up, or broke.
   package mutating func setConnected(_ peer: NodeID, _ isConnected: Bool) {
     connected.removeAll { $0 == peer }
-    if isConnected { connected.append(peer) }
+    if isConnected {
+      connected.append(peer)
+      // It may have what the others had not.
+      for place in suspects.indices { suspects[place].due = .min }
+    }
     guard asked?.peer == peer else { return }
     asked = nil
     refused.insert(peer)
@@ -133,15 +150,19 @@ package struct ScrubPlan: Sendable {
   package mutating func checked(_ finding: ScrubFinding?, at now: Int64) {
     guard case .working(let target) = state else { preconditionFailure("nothing was ordered") }
     guard let finding else {
-      state = .resting(until: now)
+      state = .resting
       guard case .after = target else { return }
       passCount += 1
       position = .zero
-      state = .resting(until: now + pauseNanoseconds)
+      due = now + pauseNanoseconds
       return
     }
     checkedCount += 1
-    if case .after = target { position = finding.last }
+    if case .after = target {
+      position = finding.last
+      let seconds = Double(finding.byteCount) / Double(max(bytesPerSecond, 1))
+      due = now + Int64(seconds * 1e9)
+    }
     if !finding.stretches.isEmpty, !damaged.contains(finding.segment) {
       damaged.append(finding.segment)
       damaged.sort()
@@ -161,7 +182,8 @@ package struct ScrubPlan: Sendable {
   package mutating func failed(_ error: LogError, at now: Int64) {
     notes.append(.failed(error))
     if case .working(.segment(let segment)) = state { retry(segment, at: now) }
-    state = .resting(until: now + Self.retryNanoseconds)
+    due = max(due, now + Self.retryNanoseconds)
+    state = .resting
   }
 
   /// A node has answered.
@@ -195,12 +217,7 @@ package struct ScrubPlan: Sendable {
       mendedCount += 1
       notes.append(.mended(finding.segment))
     }
-    rest(after: finding, at: now)
-  }
-
-  private mutating func rest(after finding: ScrubFinding, at now: Int64) {
-    let seconds = bytesPerSecond > 0 ? Double(finding.byteCount) / Double(bytesPerSecond) : 0
-    state = .resting(until: now + Int64(seconds * 1e9))
+    state = .resting
   }
 
   private mutating func ask(_ finding: ScrubFinding, at now: Int64) -> Order? {
@@ -208,7 +225,7 @@ package struct ScrubPlan: Sendable {
     guard let peer = connected.first(where: { !refused.contains($0) }) else {
       notes.append(.noCopy(missing.first, finding.segment))
       retry(finding.segment, at: now)
-      rest(after: finding, at: now)
+      state = .resting
       asked = nil
       return nil
     }
@@ -221,6 +238,8 @@ package struct ScrubPlan: Sendable {
 
   private mutating func retry(_ segment: SegmentID, at now: Int64) {
     suspects.removeAll { $0.segment == segment }
-    suspects.append((segment, now + Self.retryNanoseconds))
+    suspects.append(
+      Suspect(
+        segment: segment, due: now + wait, wait: min(2 * wait, Self.retryNanosecondsMax)))
   }
 }

@@ -46,6 +46,8 @@ extension LogRepair {
       try verifyEnd()
     } catch {
       hasFailed = true
+      // What is left half written would only take room.
+      try? fileSystem.removeUnfinished(directory)
       throw error
     }
   }
