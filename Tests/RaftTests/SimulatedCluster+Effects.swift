@@ -8,15 +8,7 @@ extension SimulatedCluster {
     _ position: Int, _ input: RaftInput, payload: [SimulatedEntry] = []
   ) throws(Violation) {
     var effects: [RaftEffect] = []
-    var input = input
-    if case .receive(.appendRequest(var request), let sender) = input {
-      for (offset, entry) in payload.enumerated() {
-        guard let membership = entry.membership else { continue }
-        let index = LogIndex(request.previous.index.rawValue + UInt64(offset) + 1)
-        request.memberships.append(MembershipEntry(index: index, membership: membership))
-      }
-      input = .receive(.appendRequest(request), from: sender)
-    }
+    let input = input.naming(payload)
     nodes[position].raft?.step(input, into: &effects)
     var hasWon = false
     for effect in effects {

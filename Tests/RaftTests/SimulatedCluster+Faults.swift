@@ -67,15 +67,7 @@ extension SimulatedCluster {
 
   mutating func start(_ position: Int) {
     let node = nodes[position]
-    var log = RaftLogTerms()
-    var memberships = MembershipLog(
-      initial: initial.members.contains(node.id) ? initial : .none)
-    for entry in node.diskEntries {
-      log.append(term: entry.term, count: 1)
-      if let membership = entry.membership {
-        memberships.append(MembershipEntry(index: log.last.index, membership: membership))
-      }
-    }
+    let (log, memberships) = node.recovered(initial)
     let commit = chance(50, of: 100) ? node.diskCommit : 0
     nodes[position].entries = node.diskEntries
     nodes[position].commit = commit

@@ -35,6 +35,20 @@ struct SimulatedNode {
   var ticksOverdue = 0
   var disk: [DiskTask] = []
   var commit = 0
+
+  /// What a start finds on the disk: the log's terms, and its configurations after the first, which
+  /// is `initial` for the nodes that it names.
+  func recovered(_ initial: Membership) -> (log: RaftLogTerms, memberships: MembershipLog) {
+    var log = RaftLogTerms()
+    var memberships = MembershipLog(initial: initial.members.contains(id) ? initial : .none)
+    for entry in diskEntries {
+      log.append(term: entry.term, count: 1)
+      if let membership = entry.membership {
+        memberships.append(MembershipEntry(index: log.last.index, membership: membership))
+      }
+    }
+    return (log, memberships)
+  }
 }
 
 /// A message on its way.
@@ -45,4 +59,17 @@ struct Packet {
   var message: RaftMessage
   /// The entries of an append request.
   var payload: [SimulatedEntry]
+}
+
+extension RaftInput {
+  /// An append with the configurations among its entries, as a receiver reads them.
+  func naming(_ payload: [SimulatedEntry]) -> RaftInput {
+    guard case .receive(.appendRequest(var request), let sender) = self else { return self }
+    for (offset, entry) in payload.enumerated() {
+      guard let membership = entry.membership else { continue }
+      let index = LogIndex(request.previous.index.rawValue + UInt64(offset) + 1)
+      request.memberships.append(MembershipEntry(index: index, membership: membership))
+    }
+    return .receive(.appendRequest(request), from: sender)
+  }
 }

@@ -62,18 +62,11 @@ struct TranscriptCluster {
 
   private mutating func start(_ position: Int) {
     let node = nodes[position]
-    let own = initial.members.contains(node.id) ? initial : .none
-    var log = RaftLogTerms()
-    var memberships = MembershipLog(initial: own)
-    for entry in node.diskEntries {
-      log.append(term: entry.term, count: 1)
-      if let membership = entry.membership {
-        memberships.append(MembershipEntry(index: log.last.index, membership: membership))
-      }
-    }
+    let (log, memberships) = node.recovered(initial)
     nodes[position].entries = node.diskEntries
     nodes[position].raft = RaftNode(
-      configuration: .test(node.id, initial: own, leaseTicks: leaseTicks),
+      configuration: .test(
+        node.id, initial: memberships.entries[0].membership, leaseTicks: leaseTicks),
       hardState: node.diskHardState, log: log, commit: .zero, memberships: memberships,
       distrusted: node.diskDistrusted, random: UInt64(node.id.rawValue))
   }
@@ -225,18 +218,5 @@ struct TranscriptCluster {
   /// What each node knows.
   mutating func status() {
     for node in nodes { lines.append("\(node.id.rawValue) \(node.raft?.text ?? "is down")") }
-  }
-}
-
-extension RaftInput {
-  /// An append with the configurations among its entries, as a receiver reads them.
-  func naming(_ payload: [SimulatedEntry]) -> RaftInput {
-    guard case .receive(.appendRequest(var request), let sender) = self else { return self }
-    for (offset, entry) in payload.enumerated() {
-      guard let membership = entry.membership else { continue }
-      let index = LogIndex(request.previous.index.rawValue + UInt64(offset) + 1)
-      request.memberships.append(MembershipEntry(index: index, membership: membership))
-    }
-    return .receive(.appendRequest(request), from: sender)
   }
 }
