@@ -77,8 +77,24 @@ import Testing
     ),
     (
       ["node.id=1", members, "raft.election_milliseconds_min=100"],
-      "raft.election_milliseconds_min must be more than two heartbeats, or every lost message"
-        + " starts an election"
+      "raft.election_milliseconds_min must be more than two heartbeats, in whole ticks of 10 ms, or"
+        + " every lost message starts an election"
+    ),
+    (  // 6 ticks, and 11.
+      [
+        "node.id=1", members, "raft.heartbeat_milliseconds=51",
+        "raft.election_milliseconds_min=103",
+      ],
+      "raft.election_milliseconds_min must be more than two heartbeats, in whole ticks of 10 ms, or"
+        + " every lost message starts an election"
+    ),
+    (  // Both 31 ticks.
+      [
+        "node.id=1", members, "raft.election_milliseconds_min=301",
+        "raft.election_milliseconds_max=309",
+      ],
+      "raft.election_milliseconds_max must be more than raft.election_milliseconds_min, in whole"
+        + " ticks of 10 ms"
     ),
   ])
   func `what cannot be used is said in a sentence`(flags: [String], sentence: String) async {

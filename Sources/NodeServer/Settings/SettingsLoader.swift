@@ -66,14 +66,16 @@ package struct SettingsLoader: Sendable {
   }
 
   private func check(_ settings: NodeSettings) throws(SettingsProblem) {
-    guard settings[.electionMin] > 2 * settings[.heartbeat] else {
+    // Compared as consensus counts them.
+    guard settings.ticks(.electionMin) > 2 * settings.ticks(.heartbeat) else {
       throw .contradiction(
-        "raft.election_milliseconds_min must be more than two heartbeats, or every lost message"
-          + " starts an election")
+        "raft.election_milliseconds_min must be more than two heartbeats, in whole ticks of"
+          + " \(NodeSettings.tickMilliseconds) ms, or every lost message starts an election")
     }
-    guard settings[.electionMax] > settings[.electionMin] else {
+    guard settings.ticks(.electionMax) > settings.ticks(.electionMin) else {
       throw .contradiction(
-        "raft.election_milliseconds_max must be more than raft.election_milliseconds_min")
+        "raft.election_milliseconds_max must be more than raft.election_milliseconds_min, in whole"
+          + " ticks of \(NodeSettings.tickMilliseconds) ms")
     }
     guard settings[.lease] < settings[.electionMin] else {
       throw .contradiction(
