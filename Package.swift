@@ -149,8 +149,8 @@ let package = Package(
     tests(
       "NodeServerTests",
       [
-        "Bytes", "JSONText", "HybridTime", "Raft", "Ledger", "SegmentLog", "Replica", "NodeServer",
-        nioCore, nioPosix, lifecycle, logging,
+        "Bytes", "JSONText", "HybridTime", "Raft", "Ledger", "SegmentLog", "Replica", "NodeRuntime",
+        "NodeServer", nioCore, nioPosix, lifecycle, logging,
       ]),
     tests("syncpayCommandTests", ["syncpay", arguments]),
     tests("BenchTests", ["syncpay-bench", "JSONText", "Bytes", arguments, nioCore]),

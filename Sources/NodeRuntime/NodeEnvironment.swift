@@ -51,7 +51,8 @@ package protocol NodeEnvironment {
   func answerReads(_ answers: [ReadAnswer])
   /// Answers operators.
   func answerOperators(_ answers: [OperatorAnswer])
-  /// Talk to these nodes, and to no others: the members have changed. This node may be among them.
+  /// Talk to these nodes, and to no others: the members have changed, or what is known of them, so
+  /// that ``Node/admits(_:store:)`` may have another answer. This node may be among them.
   func setMembers(_ members: [ClusterMember])
   /// The corrected clock has new parameters, for whoever reads it on other threads.
   func publish(_ discipline: ClockDiscipline)

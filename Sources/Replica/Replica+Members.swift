@@ -178,7 +178,8 @@ extension Replica {
   }
 
   /// Whether a peer may be talked to: not if the log knows its number by another data directory.
-  /// Whoever lost its directory has forgotten its votes, and comes back under a new number.
+  /// Whoever lost its directory has forgotten its votes, and comes back under a new number. The
+  /// answer may change whenever ``ReplicaEffect/membersChanged(_:)`` says so.
   package func admits(_ peer: NodeID, store: UInt64) -> Bool {
     let known = changes.current.first { $0.id == peer }?.store ?? 0
     return known == 0 || store == 0 || known == store

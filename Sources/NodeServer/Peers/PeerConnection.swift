@@ -34,7 +34,7 @@ final class PeerConnection: ChannelInboundHandler {
 
   private enum State {
     case awaitingHello
-    case established(NodeID)
+    case established(NodeID, store: UInt64)
     case closed
   }
 
@@ -50,6 +50,10 @@ final class PeerConnection: ChannelInboundHandler {
   private var unflushed = false
   /// When the last bytes came in.
   private(set) var lastReadMonotonicNanoseconds: Int64
+  /// The number of the peer's data directory, as it said; 0: it does not know, or has not said.
+  var peerStore: UInt64 {
+    if case .established(_, let store) = state { store } else { 0 }
+  }
   /// When the connection was made.
   let createdMonotonicNanoseconds: Int64
 
@@ -112,6 +116,17 @@ final class PeerConnection: ChannelInboundHandler {
     if let channel { channel.close(promise: nil) } else { end() }
   }
 
+  /// Closes the connection to a peer whose number is known by another data directory, and tells it.
+  func refuseStore() {
+    guard case .established(let peer, _) = state else { return }
+    tellStoreRefused()
+    fail(Self.otherStore(peer))
+  }
+
+  private static func otherStore(_ peer: NodeID) -> String {
+    "node \(peer.rawValue) has another data directory"
+  }
+
   private func isBacklogged(_ channel: any Channel) -> Bool {
     guard let options = channel.syncOptions,
       let buffered = try? options.getOption(.bufferedWritableBytes)
@@ -123,7 +138,7 @@ final class PeerConnection: ChannelInboundHandler {
     let peer: NodeID?
     switch state {
     case .awaitingHello: peer = nil
-    case .established(let id): peer = id
+    case .established(let id, _): peer = id
     case .closed: return
     }
     state = .closed
@@ -172,15 +187,15 @@ final class PeerConnection: ChannelInboundHandler {
         }
         guard theirs.cluster == hello.cluster else { return "it is of another cluster" }
         switch owner?.established(self, peer: theirs.node, store: theirs.store) ?? .unexpected {
-        case .admitted: state = .established(theirs.node)
+        case .admitted: state = .established(theirs.node, store: theirs.store)
         case .unexpected: return "node \(theirs.node.rawValue) is not expected here"
         case .otherStore:
-          refuseStore()
-          return "node \(theirs.node.rawValue) has another data directory"
+          tellStoreRefused()
+          return Self.otherStore(theirs.node)
         }
         return nil
       } catch { return "\(error)" }
-    case .established(let peer):
+    case .established(let peer, _):
       do {
         let message = try frame(frameByteCount) { (span) throws(PeerFrameError) in
           try PeerFrame.decode(span, opener: &opener)
@@ -192,7 +207,7 @@ final class PeerConnection: ChannelInboundHandler {
   }
 
   /// Tells the peer why before the connection ends.
-  private func refuseStore() {
+  private func tellStoreRefused() {
     guard let channel else { return }
     var writer = ByteWriter(capacity: 16)
     PeerFrame.encode(.storeRefused, into: &writer)

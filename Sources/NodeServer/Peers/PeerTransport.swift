@@ -100,8 +100,9 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
   /// Leaves a message for ``flush()``; without a connection it is dropped.
   func send(_ message: PeerMessage, to peer: NodeID) { connections[peer]?.write(message) }
 
-  /// Talks to these nodes from now on, and to no others. A known address goes before the log's:
-  /// it may be the one that an operator has configured.
+  /// Talks to these nodes from now on, and to no others, and to nobody any more that the node does
+  /// not admit by what it knows now. A known address goes before the log's: it may be the one that
+  /// an operator has configured.
   func setMembers(_ members: [ClusterMember]) {
     loop.preconditionInEventLoop()
     let before = addresses
@@ -110,8 +111,11 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
       return (known ?? HostPort(member.peerAddress)).map { (member.id, $0) }
     }
     let gone = before.map(\.id).filter { id in !addresses.contains { $0.id == id } }
-    // Later: the end of a connection is told to the node, which is in the middle of a step now.
-    if !gone.isEmpty { loop.execute { for peer in gone { self.hangUp(peer) } } }
+    // Later: the node, which is asked and is told of a connection's end, is in the middle of a step.
+    loop.execute {
+      for peer in gone { self.hangUp(peer) }
+      self.review()
+    }
     for peer in addresses where peer.id > hello.node { dial(peer.id) }
   }
 
@@ -121,6 +125,22 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
     connections[peer]?.flush()
     connections[peer]?.fail("node \(peer.rawValue) is a member no more")
     dials[peer]?.connection?.fail("node \(peer.rawValue) is a member no more")
+  }
+
+  /// Ends the connections to peers that would not be admitted now: a peer says who it is once, and
+  /// the log may have named another data directory since.
+  private func review() {
+    for (peer, connection) in Array(connections) where !admits(peer, store: connection.peerStore) {
+      connection.refuseStore()
+    }
+  }
+
+  private func admits(_ peer: NodeID, store: UInt64) -> Bool {
+    guard let delegate, !delegate.admits(peer, store: store) else { return true }
+    logger.warning(
+      "a peer has another data directory than the one known by its number",
+      metadata: ["peer": "\(peer.rawValue)"])
+    return false
   }
 
   /// Hands all written messages to the kernel.
@@ -240,12 +260,7 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
     guard !isClosing, peer != hello.node,
       isListed || connections.count < addresses.count + Self.unlistedMax
     else { return .unexpected }
-    guard delegate?.admits(peer, store: store) ?? true else {
-      logger.warning(
-        "a peer has another data directory than the one known by its number",
-        metadata: ["peer": "\(peer.rawValue)"])
-      return .otherStore
-    }
+    guard admits(peer, store: store) else { return .otherStore }
     accepted.removeValue(forKey: ObjectIdentifier(connection))
     if let dialled = dialledPeer(connection), dialled != peer { return .unexpected }
     dials[peer]?.connection = nil

@@ -1,0 +1,133 @@
+import Bytes
+import Foundation
+import Glibc
+import Logging
+import NIOCore
+import NIOPosix
+import NodeRuntime
+import Replica
+import Synchronization
+import Testing
+
+@testable import NodeServer
+
+private let quiet = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+
+/// A port of this host that nobody listens on.
+private func freePort() throws -> Int {
+  let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+  defer { close(descriptor) }
+  var address = sockaddr_in()
+  address.sin_family = sa_family_t(AF_INET)
+  address.sin_addr.s_addr = inet_addr("127.0.0.1")
+  var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+  let result = withUnsafeMutablePointer(to: &address) { address in
+    address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+      bind(descriptor, $0, length) == 0 ? getsockname(descriptor, $0, &length) : -1
+    }
+  }
+  try #require(result == 0)
+  return Int(UInt16(bigEndian: address.sin_port))
+}
+
+/// Waits until `condition` holds; 20 seconds at most.
+private func eventually(_ what: String, _ condition: () -> Bool) async throws {
+  for _ in 0..<2000 {
+    if condition() { return }
+    try await Task.sleep(for: .milliseconds(10))
+  }
+  throw TooLate(what: what)
+}
+
+/// What did not happen in time.
+private struct TooLate: Error { let what: String }
+
+/// A peer that says who it is, by real connections, and then only listens.
+private final class SilentPeer: PeerTransportDelegate, Sendable {
+  struct Heard {
+    var messageCount = 0
+    var wasRefused = false
+    var wasLost = false
+  }
+
+  let port: Int
+  private let loop: any EventLoop
+  private let transport: PeerTransport
+  private let state = Mutex(Heard())
+
+  var heard: Heard { state.withLock { $0 } }
+
+  init(_ id: NodeID, store: UInt64, cluster: ClusterID) async throws {
+    let port = try freePort()
+    self.port = port
+    let loop = MultiThreadedEventLoopGroup.singleton.next()
+    self.loop = loop
+    let transport = PeerTransport(
+      loop: loop, hello: PeerHello(cluster: cluster, node: id, store: store), members: [],
+      bind: try #require(HostPort("127.0.0.1:\(port)")), silenceNanosecondsMax: .max,
+      clock: HostClock(), logger: quiet)
+    self.transport = transport
+    try await loop.flatSubmit {
+      transport.delegate = self
+      return transport.start()
+    }.get()
+  }
+
+  func stop() async throws {
+    try await loop.flatSubmit { self.transport.close() }.get()
+  }
+
+  func admits(_ peer: NodeID, store: UInt64) -> Bool { true }
+  func peerConnected(_ peer: NodeID, store: UInt64) {}
+  func peerLost(_ peer: NodeID) { state.withLock { $0.wasLost = true } }
+  func peerSaid(_ message: PeerMessage, peer: NodeID, at time: HostTime) {
+    state.withLock { state in
+      state.messageCount += 1
+      if case .storeRefused = message { state.wasRefused = true }
+    }
+  }
+  func peersRead() {}
+}
+
+/// A number in the cluster is one data directory's (``Replica/admits(_:store:)``), whenever the log
+/// says whose.
+@Suite struct PeerIdentityTests {
+  @Test(.timeLimit(.minutes(2)))
+  func `a peer is refused when the log names another data directory while it is connected`()
+    async throws
+  {
+    let directory = NSTemporaryDirectory() + "syncpay-identity-\(UUID().uuidString)"
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let ports = [try freePort(), try freePort()]
+    let three = NodeID(3)
+    let cluster = ClusterID(name: "syncpay")
+    let stranger = try await SilentPeer(three, store: 33, cluster: cluster)
+    let member = try await SilentPeer(three, store: 44, cluster: cluster)
+    func start(_ number: Int, third port: Int, _ flags: [String]) async throws -> RunningNode {
+      let addresses = "1=127.0.0.1:\(ports[0]),2=127.0.0.1:\(ports[1]),3=127.0.0.1:\(port)"
+      let settings = try await SettingsLoader(
+        file: nil, environment: [:],
+        flags: [
+          "node.id=\(number)", "cluster.members=\(addresses)",
+          "node.data_directory=\(directory)/node\(number)",
+        ] + flags
+      ).load()
+      return try await RunningNode.start(settings, logger: quiet)
+    }
+    // Node 1 does not campaign, and nobody leads before node 2 runs: the log is empty.
+    let first = try await start(
+      1, third: stranger.port,
+      ["raft.election_milliseconds_min=50000", "raft.election_milliseconds_max=60000"])
+    try await eventually("node 1 talks to the stranger") { stranger.heard.messageCount > 0 }
+    #expect(!stranger.heard.wasRefused)
+    // Node 2 leads, and writes down whom it knows by the number 3.
+    let second = try await start(2, third: member.port, [])
+    try await eventually("node 1 refuses the stranger") {
+      stranger.heard.wasRefused && stranger.heard.wasLost
+    }
+    #expect(!member.heard.wasRefused && !member.heard.wasLost)
+    await second.stop()
+    await first.stop()
+    for peer in [stranger, member] { try await peer.stop() }
+  }
+}
