@@ -22,6 +22,8 @@ package struct NodeRecovery<FileSystem: LogFileSystem>: ~Copyable {
   package let hardState: Raft.HardState
   /// Whether this node may have lost what it acknowledged, and abstains from votes for a while.
   package let isTailSuspect: Bool
+  /// Whether it would abstain, but for the operator's word.
+  package let wasVouchedFor: Bool
   /// The last entry that was applied, from what the disk vouches for.
   package let applied: EntryID
   /// The snapshot from which this began, or nil where the whole log was replayed.
@@ -37,11 +39,13 @@ package struct NodeRecovery<FileSystem: LogFileSystem>: ~Copyable {
   /// snapshot does; applies what is known to be committed, and seals what a crash left unsealed.
   ///
   /// `seed` is for the replica's own chances, `ledgerSeed` places things in the tables of a ledger
-  /// that begins empty. Errors: the files', damage, a log that the ledger cannot apply (`stopped`),
+  /// that begins empty. `isVouchedFor`: the operator says that nothing committed is missing from this
+  /// log although the disk has lost some of it: the node votes as if it had not. Errors: the files',
+  /// damage, a log that the ledger cannot apply (`stopped`),
   /// and one that ends before a snapshot does (`lost`): what was applied was durable.
   package init(
     _ files: FileSystem, directory: String, configuration: ReplicaConfiguration,
-    ledgerSeed: UInt64, seed: UInt64
+    ledgerSeed: UInt64, seed: UInt64, isVouchedFor: Bool = false
   ) throws(LogError) {
     let logDirectory = directory + "/log"
     let isEmpty = try Self.isEmpty(files, logDirectory)
@@ -57,9 +61,11 @@ package struct NodeRecovery<FileSystem: LogFileSystem>: ~Copyable {
     let opened = try start.open(
       SnapshotDirectory(files, dataDirectory: directory, clusterID: configuration.cluster))
     var distrusted: Term?
-    if remembered.isTailSuspect {
+    let isSuspect = remembered.isTailSuspect
+    if isSuspect {
       // A term of its own: leaders of earlier terms count acknowledgements that are lost here.
-      distrusted = remembered.term
+      distrusted = isVouchedFor ? nil : remembered.term
+      remembered.isTailSuspect = !isVouchedFor
       remembered.term = max(remembered.term.next, opened.store.lastTerm)
       remembered.vote = nil
       try hardStateFile.write(remembered)
@@ -75,6 +81,7 @@ package struct NodeRecovery<FileSystem: LogFileSystem>: ~Copyable {
     hardState = Raft.HardState(term: remembered.term, vote: remembered.vote)
     applied = opened.recovery.applied
     isTailSuspect = distrusted != nil
+    wasVouchedFor = isSuspect && isVouchedFor
     snapshot = opened.recovery.began.map { SnapshotID($0.index) }
     snapshotSequence = opened.recovery.began?.lastSequence ?? .zero
     snapshotNotes = opened.notes

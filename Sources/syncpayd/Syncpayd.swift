@@ -36,9 +36,18 @@ struct Syncpayd: AsyncParsableCommand {
   @Flag(help: "Checks the settings, and exits.")
   var check = false
 
+  @Flag(
+    help: ArgumentHelp(
+      "A node whose disk lost what it had acknowledged abstains from votes; with this it votes again.",
+      discussion: """
+        For the case that a majority is in this state and nobody can be elected: see the operator's \
+        guide. HAZARD: acknowledged payments that no node's log holds any more are then gone for good.
+        """))
+  var vouchForLog = false
+
   func run() async throws {
     if settings { return print(SettingsReference.text) }
-    let loaded: NodeSettings
+    var loaded: NodeSettings
     do {
       loaded = try await SettingsLoader(
         file: config, environment: ProcessInfo.processInfo.environment, flags: overrides
@@ -46,6 +55,7 @@ struct Syncpayd: AsyncParsableCommand {
     } catch {
       throw failure("\(error)")
     }
+    loaded.isLogVouchedFor = vouchForLog
     if check { return print("the settings are sound") }
     raiseDescriptorLimit()
     HostMemory.keepFreed()

@@ -48,8 +48,8 @@ final class TestNode: Sendable {
   func setLauncher(_ command: [String]) { launcher.withLock { $0 = command } }
 
   /// Starts the process; it is not ready yet.
-  func start() throws {
-    let command = [try Binaries.path("syncpayd"), "--config", configuration]
+  func start(_ flags: [String] = []) throws {
+    let command = [try Binaries.path("syncpayd"), "--config", configuration] + flags
     let variables = environment.withLock { $0 }
     // HAZARD: Swift finds its arguments in front of the environment, and a preloaded library that
     // adds a variable moves that away. Under `env` the library has added it before.

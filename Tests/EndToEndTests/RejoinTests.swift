@@ -132,6 +132,47 @@ extension EndToEnd {
       }
     }
 
+    @Test func `a majority that lost its logs' ends votes only at the operator's word`()
+      async throws
+    {
+      try await withCluster { cluster in
+        let record = try await load(cluster, label: "ends", total: 400, clients: 20)
+        try cluster.waitForAgreement()
+        // Until the hard states vouch for all of it: what they do not know they cannot miss.
+        try await Task.sleep(for: .seconds(3))
+        for node in cluster.nodes { node.kill() }
+        let hurt = cluster.nodes.dropLast()
+        for node in hurt { try changeLastSegment(of: node) { $0.removeLast($0.count / 2) } }
+        for node in cluster.nodes { try node.start() }
+        // They fetch what the third one has, and yet nobody can be elected: together they may have
+        // acknowledged more than that.
+        for node in hurt {
+          try eventually("\(node.name) has its log again, and abstains") {
+            node.status()?["reasons"].array.contains {
+              $0.string?.contains("lost what it had acknowledged") == true
+            } ?? false
+          }
+        }
+        try await Task.sleep(for: .seconds(2))
+        for node in cluster.nodes { try #require(node.status()?["leader"].string == nil) }
+        let vouched = try #require(hurt.first)
+        vouched.kill()
+        try vouched.start(["--vouch-for-log"])
+        try cluster.waitForAgreement()
+        #expect(vouched.logText.contains("because the operator vouches for its log"))
+        // The other one holds an entry of the new leader, and votes again by itself.
+        for node in hurt {
+          try eventually("\(node.name) abstains no more") {
+            node.status()?["reasons"].array.allSatisfy {
+              $0.string?.contains("lost what it had acknowledged") == false
+            } ?? false
+          }
+        }
+        try requireOnceEverywhere(record, cluster)
+        try #require(try run("syncpay-audit", ["verify"] + cluster.copies()).status == 0)
+      }
+    }
+
     @Test func `when every copy is damaged all nodes stop and name the batch`() async throws {
       try await withCluster { cluster in
         _ = try await load(cluster, label: "gone", total: 500, clients: 30)

@@ -7,6 +7,7 @@ import NIOPosix
 import NodeRuntime
 import Replica
 import Synchronization
+import SegmentLog
 import Testing
 
 @testable import NodeServer

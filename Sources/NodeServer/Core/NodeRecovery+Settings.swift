@@ -15,7 +15,7 @@ extension NodeRecovery<PosixFileSystem> {
       try self.init(
         PosixFileSystem(), directory: settings.dataDirectory, configuration: settings.replica,
         ledgerSeed: UInt64.random(in: 0 ... .max),
-        seed: UInt64.random(in: 0 ... .max))
+        seed: UInt64.random(in: 0 ... .max), isVouchedFor: settings.isLogVouchedFor)
     } catch {
       throw .log(error)
     }
@@ -26,6 +26,13 @@ extension NodeRecovery<PosixFileSystem> {
         metadata: [
           "segment": "\(cut.segment)", "offset": "\(cut.offset)", "bytes": "\(cut.byteCount)",
         ])
+    }
+    if wasVouchedFor {
+      logger.warning(
+        "the disk lost what this node had acknowledged; it votes again because the operator vouches for its log"
+      )
+    } else if settings.isLogVouchedFor {
+      logger.notice("the operator vouches for this log, which lacks nothing")
     }
     if isTailSuspect {
       logger.warning(

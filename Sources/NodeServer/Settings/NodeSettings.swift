@@ -60,6 +60,9 @@ package struct NodeSettings: Sendable {
   package var logLevel: Logger.Level
   /// The other texts.
   package var httpHost: String
+  /// Whether the operator vouches, for this start, for a log whose end the disk has lost: see
+  /// `syncpayd --vouch-for-log`.
+  package var isLogVouchedFor = false
   private var integers: [String: Int]
 
   /// A tick of consensus time, milliseconds.
