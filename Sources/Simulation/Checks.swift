@@ -7,4 +7,5 @@ struct Checks {
   var ledger = ModelLedger()
   var time = HonestTime()
   var order = HybridOrder()
+  var reference = ReferenceLedger()
 }

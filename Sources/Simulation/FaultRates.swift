@@ -27,6 +27,8 @@ package struct FaultRates: Sendable {
   package var slowDiskMean: Int64 = 0
   /// Durable, vouched-for bytes of one node change.
   package var damageMean: Int64 = 0
+  /// A ledger snapshot of one node changes.
+  package var snapshotDamageMean: Int64 = 0
   /// A system clock is set, stopped or started.
   package var clockFaultMean: Int64 = 0
   /// Leadership is handed to somebody.
@@ -63,6 +65,7 @@ package struct FaultRates: Sendable {
     diskFullMean = mean(150, 5...20)
     slowDiskMean = mean(400, 2...10)
     damageMean = mean(250, 5...20)
+    snapshotDamageMean = mean(300, 2...10)
     clockFaultMean = mean(400, 2...10)
     transferMean = mean(300, 2...10)
     membersMean = mean(300, 2...10)

@@ -9,14 +9,19 @@ extension SimulatedDisk {
   package func powerOn() { faults.operationsLeft = nil }
 
   /// The power fails: each change that was not synced is lost, kept, kept in part, or torn in
-  /// sectors; of the names since the last sync of the directory, a prefix of the changes is kept.
+  /// sectors; of the names since the last sync of their directory, a prefix of the changes is kept.
   ///
   /// `isOrdered`: changes of one file reach the disk in their order. Otherwise a later one may be
   /// there without an earlier one, which a log cannot tell from damage.
   package func losePower(isOrdered: Bool) {
     powerOn()
-    names = nameHistory[random.number(0...nameHistory.count - 1)]
-    nameHistory = [names]
+    for directory in nameChanges {
+      let lostCount = random.number(0...directory.undone.count)
+      for change in directory.undone.suffix(lostCount).reversed() {
+        for entry in change.entries { names[entry.path] = entry.inode }
+      }
+    }
+    nameChanges = []
     for inode in inodes.indices where !inodes[inode].unsynced.isEmpty {
       settle(inode, isOrdered: isOrdered)
     }
@@ -68,8 +73,10 @@ extension SimulatedDisk {
   }
 
   /// Changes durable bytes of a file behind everybody's back. `damage` gets what lies there.
+  /// Without `isTold` the log counts as undamaged.
   package func corrupt(
-    _ path: String, _ range: Range<Int>, _ damage: (inout [UInt8], inout SeededGenerator) -> Void
+    _ path: String, _ range: Range<Int>, isTold: Bool = true,
+    _ damage: (inout [UInt8], inout SeededGenerator) -> Void
   ) {
     guard let inode = names[path] else { return }
     let limit = min(range.upperBound, inodes[inode].durable.count, inodes[inode].live.count)
@@ -78,7 +85,7 @@ extension SimulatedDisk {
     var bytes = Array(inodes[inode].durable[place])
     damage(&bytes, &random)
     precondition(bytes.count == place.count, "damage does not move bytes")
-    noteDamage()
+    if isTold { noteDamage() }
     inodes[inode].durable.replaceSubrange(place, with: bytes)
     inodes[inode].live.replaceSubrange(place, with: bytes)
   }

@@ -44,6 +44,7 @@ package struct DiskFaults: Sendable {
 /// A disk that survives its node's crashes: each file has the bytes that running code sees, the bytes
 /// that are durable, and the changes in between; names are durable only after
 /// ``syncDirectory(_:)``.
+/// Each directory's names are made durable apart from those of the others.
 ///
 /// `@unchecked Sendable`: a world drives its disks from one thread, and shares them with none.
 package final class SimulatedDisk: LogFileSystem, @unchecked Sendable {
@@ -58,8 +59,9 @@ package final class SimulatedDisk: LogFileSystem, @unchecked Sendable {
 
   var inodes: [Inode] = []
   var names: [String: Int] = [:]
-  /// The names after each change since the last sync of the directory; the first is durable.
-  var nameHistory: [[String: Int]] = [[:]]
+  /// What is not durable of the names: the changes of each directory since its last sync, in order,
+  /// directories in the order of their first change.
+  var nameChanges: [(directory: String, undone: [NameChange])] = []
   var random: SeededGenerator
   /// What goes wrong.
   package var faults = DiskFaults()
@@ -141,8 +143,7 @@ package final class SimulatedDisk: LogFileSystem, @unchecked Sendable {
       try operate(.open, path)
       if faults.isFull { throw hit(.open, path, errno: 28) }
       inodes.append(Inode())
-      names[path] = inodes.count - 1
-      nameHistory.append(names)
+      change([(path, inodes.count - 1)])
       return SimulatedFile(self, inodes.count - 1, path)
     case (.create, _): throw FileError(operation: .open, path: path, errno: 17)
     case (_, nil): throw FileError(operation: .open, path: path, errno: 2)
@@ -163,22 +164,39 @@ package final class SimulatedDisk: LogFileSystem, @unchecked Sendable {
   /// Removes a file.
   package func remove(_ path: String) throws(FileError) {
     try operate(.remove, path)
-    names[path] = nil
-    nameHistory.append(names)
+    change([(path, nil)])
   }
 
   /// Renames a file.
   package func rename(_ path: String, to newPath: String) throws(FileError) {
     try operate(.rename, path)
-    names[newPath] = names.removeValue(forKey: path)
-    nameHistory.append(names)
+    change([(newPath, names[path]), (path, nil)])
   }
 
   /// Makes names durable.
   package func syncDirectory(_ directory: String) throws(FileError) {
     try operate(.syncDirectory, directory)
-    if !faults.ignoresSync { nameHistory = [names] }
+    if !faults.ignoresSync { nameChanges.removeAll { $0.directory == directory } }
   }
+
+  /// Changes names of one directory, all at once.
+  private func change(_ entries: [(path: String, inode: Int?)]) {
+    let undone = entries.map { ($0.path, names[$0.path]) }
+    for entry in entries { names[entry.path] = entry.inode }
+    guard let path = entries.first?.path else { return }
+    let directory = String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.startIndex))
+    if !nameChanges.contains(where: { $0.directory == directory }) {
+      nameChanges.append((directory, []))
+    }
+    for place in nameChanges.indices where nameChanges[place].directory == directory {
+      nameChanges[place].undone.append(NameChange(entries: undone))
+    }
+  }
+}
+
+/// What a change of names replaced, to be undone: the file of each name, or nil for none.
+struct NameChange {
+  let entries: [(path: String, inode: Int?)]
 }
 
 /// An open file of a ``SimulatedDisk``.

@@ -44,6 +44,8 @@ final class SimulatedHost {
   var durability = Durability()
   /// The last term that the running process told of.
   var term: Term?
+  /// Snapshots whose bytes were changed on disk.
+  var damagedSnapshots: Set<SnapshotID> = []
   /// The index up to which the hard state on disk vouches for the log.
   var vouched = LogIndex.zero
 
@@ -67,6 +69,7 @@ final class SimulatedProcess {
   let environment: SimulatedEnvironment
   private var worker: StorageWorker<SimulatedDisk>
   let reader: LogReader<SimulatedDisk>
+  var snapshots: SimulatedSnapshots
   /// The group that storage works on.
   var current: [StorageWork] = []
   var isStoring = false
@@ -78,13 +81,14 @@ final class SimulatedProcess {
   init(
     node: consuming Node<SimulatedEnvironment>, environment: SimulatedEnvironment,
     worker: consuming StorageWorker<SimulatedDisk>, reader: LogReader<SimulatedDisk>,
-    started: Int64
+    snapshots: SimulatedSnapshots, started: Int64
   ) {
     progress = node.snapshot()
     self.node = node
     self.environment = environment
     self.worker = worker
     self.reader = reader
+    self.snapshots = snapshots
     self.started = started
   }
 

@@ -54,6 +54,8 @@ package struct NodeOptions: Sendable {
   package var resendTicks: Int
   /// Ticks between two notes of the commit index in the hard state.
   package var recordCommitTicks: Int
+  /// Fewest events between two ledger snapshots; 0: there are none.
+  package var snapshotEventsMin: Int
 
   /// Keeps the timeouts that the network needs.
   mutating func keepTimeouts(of other: NodeOptions) {
@@ -76,6 +78,7 @@ package struct NodeOptions: Sendable {
     answerTicksMax = random.pick([100, 300, 500])
     resendTicks = random.pick([20, 50, 100])
     recordCommitTicks = random.pick([5, 30, 100])
+    snapshotEventsMin = random.pick([0, 5, 20, 100, 400])
   }
 }
 

@@ -26,6 +26,12 @@ package struct SimulationStatistics: Sendable {
   package var boundChecks = 0
   /// Reads from segments for followers that were behind.
   package var catchUpReads = 0
+  /// Ledger snapshots written.
+  package var snapshotCount = 0
+  /// Starts that went on from a snapshot.
+  package var snapshotStarts = 0
+  /// Snapshots that were passed over at a start or at the making of the next one.
+  package var snapshotsPassedOver = 0
   /// Processes started, the first of each host included.
   package var startCount = 0
   /// Starts that failed for a disk error and were tried again.
@@ -64,6 +70,9 @@ package struct SimulationStatistics: Sendable {
     segmentCount += other.segmentCount
     boundChecks += other.boundChecks
     catchUpReads += other.catchUpReads
+    snapshotCount += other.snapshotCount
+    snapshotStarts += other.snapshotStarts
+    snapshotsPassedOver += other.snapshotsPassedOver
     startCount += other.startCount
     failedStarts += other.failedStarts
     lostHosts += other.lostHosts
@@ -84,7 +93,8 @@ package struct SimulationStatistics: Sendable {
         + "\(readCount) linearizable reads, \(operatorCount) requests of operators, "
         + "\(committedBatches) batches, \(segmentCount) segments, \(electionCount) elections, "
         + "\(catchUpReads) catch-up reads",
-      "\(boundChecks) bounds compared with true time",
+      "\(boundChecks) bounds compared with true time; \(snapshotCount) snapshots, "
+        + "\(snapshotStarts) starts from one, \(snapshotsPassedOver) passed over",
       "faults: \(counts.isEmpty ? "none" : counts); \(diskFaultHits) disk operations failed, "
         + "\(failedStarts) starts failed, \(repairCount) repairs, "
         + "\(lostHosts) hosts lost to damage",

@@ -70,6 +70,7 @@ extension World {
       try? host.disk.remove(path)
     }
     try? host.disk.syncDirectory(directory)
+    removeSnapshots(host)
     host.disk.cut(directory + segment.fileName, at: Int(offset))
     guard
       var hardState = try? HardStateFile(

@@ -28,7 +28,11 @@ extension World {
       host.disk.faults.failsNextRead = false
       host.clock.setFrozen(false, at: now)
       // A node that runs on with damage cannot feed those that are behind: it has to find it.
-      if host.disk.isDamaged { crash(host, losesPower: false, "to find its damage") }
+      // What a snapshot stands for is not read at a start, so it goes.
+      if host.disk.isDamaged {
+        crash(host, losesPower: false, "to find its damage")
+        removeSnapshots(host)
+      }
       if !host.isUp, host.lostReason == nil {
         schedule(.start(host.place), in: faultRandom.span(0...500 * Span.millisecond))
       }

@@ -16,6 +16,7 @@ import SegmentLog
 ///   for (the newest batches, the hard state itself) no node alone can tell from what was never
 ///   written, so bit rot, lost and misdirected writes are put into vouched-for bytes only. A node
 ///   counts among the minority until it has mended its log;
+/// - ledger snapshots that change on any node: they only save the time of a replay;
 /// - system clocks set by any amount, backwards, and standing still, while a process runs, as long as
 ///   there are time servers (by 200 ms without); at its start they are within `rawOffsetMax` of true
 ///   time. Oscillators within the configured drift;
@@ -66,6 +67,7 @@ extension World {
       return true
     case .slowDisk: slowDown(host)
     case .damage: return damage(host)
+    case .snapshotDamage: return damageSnapshot(host)
     case .clockFault:
       upsetClock(host)
       return true
@@ -93,6 +95,7 @@ extension World {
     case .clockFrozen(let place): hosts[place].clock.setFrozen(false, at: now)
     case .drained(let place, let life):
       guard hosts[place].life == life else { return }
+      stopGracefully(hosts[place], life)
       hosts[place].options = NodeOptions(&faultRandom)
       hosts[place].options.keepTimeouts(of: options.node)
       crash(hosts[place], losesPower: false, "stopped to restart with other options")

@@ -33,7 +33,10 @@ extension World {
     let reader = LogReader(
       host.disk, directory: recovery.logDirectory, positions: recovery.positions)
     host.term = recovery.hardState.term
-    try findLog(host, reader, through: recovery.positions.last?.index ?? .zero)
+    let began = recovery.snapshot?.applied ?? .zero
+    checkPassedOver(recovery.snapshotNotes, at: host)
+    try findLog(
+      host, reader, through: recovery.positions.last?.index ?? .zero, isUnreadThrough: began)
     let environment = SimulatedEnvironment(world: self, host: host)
     let node = Node(
       replica: recovery.takeReplica(), clock: clockConfiguration(host),
@@ -44,31 +47,45 @@ extension World {
       environment: environment)
     host.process = SimulatedProcess(
       node: node, environment: environment, worker: recovery.takeWorker(), reader: reader,
+      snapshots: snapshots(of: host, reader, lastSequence: recovery.snapshotSequence),
       started: now)
     statistics.startCount += 1
+    if began > .zero { statistics.snapshotStarts += 1 }
     trace.note(
       now,
       "node \(host.id.rawValue) starts, life \(host.life), term "
         + "\(recovery.hardState.term.rawValue), log \(host.log.count), applied "
-        + "\(recovery.applied.index.rawValue)")
-    checkRestart(host)
+        + "\(recovery.applied.index.rawValue), snapshot \(began.rawValue)")
+    checkRestart(host, isFromSnapshot: began > .zero)
     schedule(.tick(host.place, life: host.life), in: nodeRandom.span(0...Self.tickNanoseconds))
   }
 
   /// Reads the log as the node found it, for the checkers' copy.
+  ///
+  /// What a snapshot stands for the node has not read. Where that is damaged, the copy has the
+  /// committed batch: it is what the snapshot was taken from, and what the node goes by.
   private func findLog(
-    _ host: SimulatedHost, _ reader: LogReader<SimulatedDisk>, through last: LogIndex
+    _ host: SimulatedHost, _ reader: LogReader<SimulatedDisk>, through last: LogIndex,
+    isUnreadThrough unread: LogIndex
   ) throws(LogError) {
     var log: [Batch] = []
+    var byteLimit = Int.max >> 1
     while UInt64(log.count) < last.rawValue {
-      let read = try reader.batches(
-        from: LogIndex(UInt64(log.count) + 1), byteLimit: Int.max >> 1)
-      log.append(contentsOf: read)
+      let next = LogIndex(UInt64(log.count) + 1)
+      do throws(LogError) {
+        log.append(contentsOf: try reader.batches(from: next, byteLimit: byteLimit))
+      } catch {
+        guard host.disk.isDamaged, next <= unread, let batch = checks.committed[next] else {
+          throw error
+        }
+        if byteLimit == 0 { log.append(batch) }
+        byteLimit = 0
+      }
     }
     host.log = log
   }
 
-  private func checkRestart(_ host: SimulatedHost) {
+  private func checkRestart(_ host: SimulatedHost, isFromSnapshot: Bool) {
     check { () throws(Violation) in
       try host.durability.recovered(host.id, found: host.log.map(\.header.hash))
       guard let progress = host.process?.progress else { return }
@@ -78,6 +95,10 @@ extension World {
       try checks.applied.applied(
         host.id, through: progress.applied.index, hash: progress.appliedHash,
         ledger: progress.ledgerDigest)
+      guard isFromSnapshot else { return }
+      try checks.reference.check(
+        host.id, through: progress.applied.index, ledger: progress.ledgerDigest,
+        of: checks.committed)
     }
   }
 
@@ -133,6 +154,7 @@ extension World {
       _ = try? process.performCurrent()
       host.disk.powerOn()
     }
+    cutSnapshot(host)
     host.process = nil
     host.repair = nil
     host.life += 1

@@ -27,6 +27,7 @@ extension World {
       process.isStoring = false
       process.current = []
       act(host, life) { node, _ in node.stored(report) }
+      sealed(report.sealed, at: host, life)
       runStorage(host)
     } catch {
       guard host.disk.takeHit() || host.disk.isDamaged else {

@@ -8,6 +8,7 @@ enum WorldEvent {
   case readDone(Int, life: Int, AppendRequest, peer: Int)
   case rangeRead(Int, life: Int, LogIndexRange, peer: Int)
   case repairTick(Int, life: Int)
+  case snapshotDue(Int, life: Int)
   case frame(Frame, life: Int)
   case dial(Int, Int)
   case connected(Int, Int, connection: Int, lives: (Int, Int))
@@ -36,6 +37,7 @@ enum WorldEvent {
     switch self {
     case .tick(let host, _), .pump(let host, _), .stored(let host, _),
       .readDone(let host, _, _, _), .rangeRead(let host, _, _, _), .repairTick(let host, _),
+      .snapshotDue(let host, _),
       .peerNotice(let host, _, _, _),
       .serverAnswered(_, _, let host, _), .lookup(let host, _):
       host
@@ -75,6 +77,7 @@ enum WorldEvent {
     case .flap: 23
     case .rangeRead: 27
     case .repairTick: 28
+    case .snapshotDue: 29
     case .strikeLeader: 26
     case .read: 24
     case .readResult: 25
@@ -86,7 +89,7 @@ enum WorldEvent {
 package enum FaultKind: String, Sendable, CaseIterable {
   /// See ``FaultRates`` for each.
   case kill, crash, blackout, rollingRestart, pause, partition, clog, disconnect
-  case diskError, diskFull, slowDisk, damage, clockFault, transfer, members
+  case diskError, diskFull, slowDisk, damage, snapshotDamage, clockFault, transfer, members
 
   /// The mean time between two of them, nanoseconds; 0 is never.
   func mean(_ rates: FaultRates) -> Int64 {
@@ -103,6 +106,7 @@ package enum FaultKind: String, Sendable, CaseIterable {
     case .diskFull: rates.diskFullMean
     case .slowDisk: rates.slowDiskMean
     case .damage: rates.damageMean
+    case .snapshotDamage: rates.snapshotDamageMean
     case .clockFault: rates.clockFaultMean
     case .transfer: rates.transferMean
     case .members: rates.membersMean

@@ -1,5 +1,7 @@
 import Bytes
 import HybridTime
+import Ledger
+import Replica
 import SegmentLog
 import Simulation
 import Testing
@@ -62,6 +64,25 @@ import Testing
     try checker.applied(NodeID(1), through: LogIndex(1), hash: .zero, ledger: .zero)
     #expect(throws: Violation.self) {
       try checker.applied(NodeID(2), through: LogIndex(1), hash: .zero, ledger: other)
+    }
+  }
+
+  @Test func `a start that does not give the log's ledger`() throws {
+    var log = CommittedLog()
+    let one = try batch(1)
+    _ = try log.commits(
+      NodeID(1), from: LogIndex(1), through: LogIndex(1), of: [one], in: Term(1))
+    var state = AppliedState(ledger: LedgerState(seed: 9))
+    _ = try state.apply(one)
+    let digest = state.ledger.digest
+    var checker = ReferenceLedger()
+    try checker.check(NodeID(1), through: LogIndex(1), ledger: digest, of: log)
+    #expect(throws: Violation.self) {
+      try checker.check(
+        NodeID(1), through: LogIndex(1), ledger: one.header.hash, of: log)
+    }
+    #expect(throws: Violation.self) {
+      try checker.check(NodeID(1), through: LogIndex(2), ledger: digest, of: log)
     }
   }
 

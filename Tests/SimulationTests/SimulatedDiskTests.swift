@@ -102,6 +102,21 @@ import Testing
     #expect(outcomes == [true, false])
   }
 
+  @Test func `each directory's names are durable by its own sync`() throws {
+    var outcomes: Set<[Bool]> = []
+    for seed in 1...100 as ClosedRange<UInt64> {
+      let (disk, _) = try disk(seed: seed)
+      _ = try disk.open("data/b", .create)
+      try disk.rename("data/b", to: "data/c")
+      _ = try disk.open("data/other/d", .create)
+      try disk.syncDirectory("data/other")
+      disk.losePower(isOrdered: true)
+      #expect(disk.bytes("data/a") != nil && disk.bytes("data/other/d") != nil)
+      outcomes.insert([disk.bytes("data/b") != nil, disk.bytes("data/c") != nil])
+    }
+    #expect(outcomes == [[false, false], [true, false], [false, true]])
+  }
+
   @Test func `a failed sync is told, and what it was for is in doubt`() throws {
     var outcomes: Set<[UInt8]> = []
     for seed in 1...50 as ClosedRange<UInt64> {

@@ -46,6 +46,21 @@ import Testing
     #expect(total.boundChecks > 0 && total.acknowledgedCount > 0 && total.catchUpReads > 0)
   }
 
+  @Test func `nodes start from snapshots, and pass over those that were damaged`() {
+    var total = SimulationStatistics()
+    for seed in 1...12 as ClosedRange<UInt64> {
+      var options = options(seed)
+      options.node.snapshotEventsMin = 5
+      options.node.segmentByteCountMax = 1 << 10
+      options.faults.killMean = 1_000_000_000
+      options.faults.snapshotDamageMean = 1_000_000_000
+      let result = World(options).run()
+      #expect(result.violation == nil, "seed \(seed): \(result.violation.map { "\($0)" } ?? "")")
+      total.add(result.statistics)
+    }
+    #expect(total.snapshotCount > 0 && total.snapshotStarts > 0 && total.snapshotsPassedOver > 0)
+  }
+
   @Test(arguments: [
     Canary.fsyncSkipped, .deduplicationOff, .damageTakenForAbsence, .boundTooSmall,
   ])
