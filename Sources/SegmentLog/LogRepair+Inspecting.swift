@@ -147,9 +147,8 @@ extension LogRepair {
   package static func inspect(
     _ fileSystem: FS, directory: String, sealed: SealedSegment, distrusting: Set<LogIndex> = []
   ) throws(LogError) -> LogRepair {
-    let names = try files { () throws(FileError) in try fileSystem.list(directory) }
     var segments: [SegmentInspection] = []
-    if names.contains(sealed.id.fileName) {
+    do throws(LogError) {
       segments = [
         try inspect(
           sealed.id, fileSystem, directory, sealed.clusterID, lastIndexMax: sealed.last.index,
@@ -157,7 +156,8 @@ extension LogRepair {
             segment: sealed.id, successor: nil, knownDurable: sealed.last.index, isSealed: true),
           readsDisk: true)
       ]
-    } else {
+    } catch {
+      guard case .file(let problem) = error, problem.isMissing else { throw error }
       segments = [SegmentInspection(missing: sealed.id, lastIndexMax: sealed.last.index)]
     }
     for index in distrusting { segments[0].distrust(index) }

@@ -85,7 +85,10 @@ extension SimulatedDisk {
     var bytes = Array(inodes[inode].durable[place])
     damage(&bytes, &random)
     precondition(bytes.count == place.count, "damage does not move bytes")
-    if isTold { noteDamage() }
+    if isTold {
+      noteDamage(
+        path, at: place.lowerBound, whole: Array(inodes[inode].durable[place]))
+    }
     inodes[inode].durable.replaceSubrange(place, with: bytes)
     inodes[inode].live.replaceSubrange(place, with: bytes)
   }

@@ -70,8 +70,8 @@ package final class SimulatedDisk: LogFileSystem, @unchecked Sendable {
   /// How many faults of each kind have hit an operation.
   package private(set) var hitCount = 0
   private var takenHitCount = 0
-  /// Whether durable bytes were changed behind everybody's back.
-  package private(set) var isDamaged = false
+  /// What was in durable bytes that were changed behind everybody's back.
+  private var damage: [(path: String, offset: Int, whole: [UInt8])] = []
 
   /// An empty disk; `seed` decides what a crash leaves.
   package init(seed: UInt64) { random = SeededGenerator(seed: seed) }
@@ -109,11 +109,32 @@ package final class SimulatedDisk: LogFileSystem, @unchecked Sendable {
     return hitCount > takenHitCount
   }
 
-  /// The damage has been mended.
-  func noteMended() { isDamaged = false }
+  /// Durable bytes are being changed that were `whole`.
+  func noteDamage(_ path: String, at offset: Int, whole: [UInt8]) {
+    damage.removeAll { !isDamaged($0) }
+    // What was changed before is not what was written.
+    var written = whole
+    for old in damage where old.path == path {
+      for (place, byte) in old.whole.enumerated() {
+        let index = old.offset + place - offset
+        if written.indices.contains(index) { written[index] = byte }
+      }
+    }
+    damage.append((path, offset, written))
+  }
 
-  /// Durable bytes have been changed.
-  func noteDamage() { isDamaged = true }
+  /// Whether durable bytes were changed behind everybody's back, and are still there.
+  package var isDamaged: Bool { damage.contains { isDamaged($0) } }
+
+  /// The files that hold such bytes.
+  var damagedPaths: [String] { damage.filter { isDamaged($0) }.map(\.path) }
+
+  private func isDamaged(_ place: (path: String, offset: Int, whole: [UInt8])) -> Bool {
+    guard let inode = names[place.path] else { return false }
+    let end = place.offset + place.whole.count
+    return inodes[inode].live.count >= end
+      && !inodes[inode].live[place.offset..<end].elementsEqual(place.whole)
+  }
 
   func hit(_ operation: FileOperation, _ path: String, errno: Int32) -> FileError {
     hitCount += 1

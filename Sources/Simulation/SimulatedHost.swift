@@ -70,6 +70,7 @@ final class SimulatedProcess {
   private var worker: StorageWorker<SimulatedDisk>
   let reader: LogReader<SimulatedDisk>
   var snapshots: SimulatedSnapshots
+  let scrub: SimulatedScrub
   /// The group that storage works on.
   var current: [StorageWork] = []
   var isStoring = false
@@ -81,7 +82,7 @@ final class SimulatedProcess {
   init(
     node: consuming Node<SimulatedEnvironment>, environment: SimulatedEnvironment,
     worker: consuming StorageWorker<SimulatedDisk>, reader: LogReader<SimulatedDisk>,
-    snapshots: SimulatedSnapshots, started: Int64
+    snapshots: SimulatedSnapshots, scrub: SimulatedScrub, started: Int64
   ) {
     progress = node.snapshot()
     self.node = node
@@ -89,8 +90,11 @@ final class SimulatedProcess {
     self.worker = worker
     self.reader = reader
     self.snapshots = snapshots
+    self.scrub = scrub
     self.started = started
   }
+
+  func sealedSegment(_ target: ScrubTarget) -> SealedSegment? { worker.sealedSegment(target) }
 
   /// Carries out the current group.
   func performCurrent() throws(LogError) -> StorageReport { try worker.perform(current) }
@@ -131,7 +135,9 @@ final class SimulatedEnvironment: NodeEnvironment {
     world.read(range, for: peer, at: host)
   }
 
-  func receive(_ answer: BatchesAnswer, from peer: NodeID) {}
+  func receive(_ answer: BatchesAnswer, from peer: NodeID) {
+    world.scrubAnswered(answer, from: peer, at: host)
+  }
 
   func settle(_ settlements: [PaymentSettlement]) {
     for settlement in settlements { world.settled(settlement) }

@@ -175,6 +175,8 @@ package struct SimulationOptions: Sendable {
   package var faults: FaultRates
   /// Whether calls that come in close together are flushed together.
   package var gathersCalls: Bool
+  /// Whether nodes look through their sealed segments while they run.
+  package var hasScrub: Bool
 
   /// The options of a seed.
   package init(seed: UInt64, canary: Canary = .none) {
@@ -189,6 +191,7 @@ package struct SimulationOptions: Sendable {
     workload = WorkloadOptions(&random)
     faults = FaultRates(&random)
     gathersCalls = random.chance(500)
+    hasScrub = random.chance(700)
     adapt()
   }
 

@@ -32,6 +32,8 @@ package struct SimulationStatistics: Sendable {
   package var snapshotStarts = 0
   /// Snapshots that were passed over at a start or at the making of the next one.
   package var snapshotsPassedOver = 0
+  /// Sealed segments that running nodes have mended.
+  package var scrubbedSegments = 0
   /// Processes started, the first of each host included.
   package var startCount = 0
   /// Starts that failed for a disk error and were tried again.
@@ -73,6 +75,7 @@ package struct SimulationStatistics: Sendable {
     snapshotCount += other.snapshotCount
     snapshotStarts += other.snapshotStarts
     snapshotsPassedOver += other.snapshotsPassedOver
+    scrubbedSegments += other.scrubbedSegments
     startCount += other.startCount
     failedStarts += other.failedStarts
     lostHosts += other.lostHosts
@@ -97,6 +100,7 @@ package struct SimulationStatistics: Sendable {
         + "\(snapshotStarts) starts from one, \(snapshotsPassedOver) passed over",
       "faults: \(counts.isEmpty ? "none" : counts); \(diskFaultHits) disk operations failed, "
         + "\(failedStarts) starts failed, \(repairCount) repairs, "
+        + "\(scrubbedSegments) segments mended by running nodes, "
         + "\(lostHosts) hosts lost to damage",
       "settled at most \(settledAfterMax / Span.millisecond) ms after the faults",
     ]

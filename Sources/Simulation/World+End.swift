@@ -29,7 +29,8 @@ extension World {
       host.clock.setFrozen(false, at: now)
       // A node that runs on with damage cannot feed those that are behind: it has to find it.
       // What a snapshot stands for is not read at a start, so it goes.
-      if host.disk.isDamaged {
+      // Where a scrub looks, it finds it by itself.
+      if host.disk.isDamaged, !mendsItself(host) {
         crash(host, losesPower: false, "to find its damage")
         removeSnapshots(host)
       }
@@ -62,6 +63,7 @@ extension World {
 
   private var isAtRest: Bool {
     guard hosts.allSatisfy({ $0.process != nil || $0.lostReason != nil }),
+      hosts.allSatisfy({ $0.process == nil || !$0.disk.isDamaged }),
       let first = living.first?.progress
     else { return false }
     return living.allSatisfy {
@@ -78,7 +80,7 @@ extension World {
       guard let progress = host.process?.progress else {
         return "node \(host.id.rawValue) \(host.lostReason ?? "down")"
       }
-      return "node \(host.id.rawValue) commit \(progress.commit.rawValue) of "
+      return "node \(host.id.rawValue)\(host.disk.isDamaged ? " is damaged," : "") commit \(progress.commit.rawValue) of "
         + "\(progress.last.index.rawValue), applied \(progress.applied.index.rawValue), pending "
         + "\(progress.pendingCount)"
     }

@@ -92,6 +92,9 @@ extension World {
 
   func notify(_ owner: Int, _ life: Int, _ peer: Int, _ isUp: Bool) {
     if hosts[owner].life == life { hosts[owner].repair?.log.setConnected(hosts[peer].id, isUp) }
+    if hosts[owner].life == life {
+      hosts[owner].process?.scrub.plan.setConnected(hosts[peer].id, isUp)
+    }
     act(hosts[owner], life) { node, _ in
       if isUp { node.peerConnected(hosts[peer].id) } else { node.peerLost(hosts[peer].id) }
     }

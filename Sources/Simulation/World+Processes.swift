@@ -48,7 +48,7 @@ extension World {
     host.process = SimulatedProcess(
       node: node, environment: environment, worker: recovery.takeWorker(), reader: reader,
       snapshots: snapshots(of: host, reader, lastSequence: recovery.snapshotSequence),
-      started: now)
+      scrub: scrub(of: host), started: now)
     statistics.startCount += 1
     if began > .zero { statistics.snapshotStarts += 1 }
     trace.note(
@@ -58,6 +58,7 @@ extension World {
         + "\(recovery.applied.index.rawValue), snapshot \(began.rawValue)")
     checkRestart(host, isFromSnapshot: began > .zero)
     schedule(.tick(host.place, life: host.life), in: nodeRandom.span(0...Self.tickNanoseconds))
+    beginScrub(host)
   }
 
   /// Reads the log as the node found it, for the checkers' copy.
@@ -155,6 +156,7 @@ extension World {
       host.disk.powerOn()
     }
     cutSnapshot(host)
+    cutScrub(host)
     host.process = nil
     host.repair = nil
     host.life += 1

@@ -35,7 +35,6 @@ extension World {
     switch repair.log.state {
     case .whole:
       trace.note(now, "node \(host.id.rawValue) has mended its log")
-      host.disk.noteMended()
       leaveRepair(host)
       start(host)
     case .hopeless(let index):

@@ -79,6 +79,7 @@ extension World {
       }
     } catch {
       trace.note(now, "node \(host.id.rawValue) cannot read for a peer: \(error)")
+      met(error, at: host)
       guard host.disk.takeHit() || host.disk.isDamaged else {
         return check { () throws(Violation) in
           throw Violation(
@@ -97,13 +98,7 @@ extension World {
 
   func finishRead(_ range: LogIndexRange, for peer: Int, at host: SimulatedHost, _ life: Int) {
     guard host.life == life, let process = host.process else { return }
-    let batches = try? process.reader.batches(
-      from: range.first, byteLimit: AppendParts.byteCountMax
-    ).prefix { $0.index <= range.last }.prefix(PeerFrame.entryCountMax)
-    let answer =
-      batches.flatMap { batches in
-        batches.isEmpty ? nil : BatchesAnswer(first: range.first, batches: Array(batches))
-      } ?? BatchesAnswer(first: range.first, problem: .lost)
+    let answer = process.reader.answer(range) { met($0, at: host) }
     send(.batches(answer), from: host, to: hosts[peer].id)
   }
 }

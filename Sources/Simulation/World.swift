@@ -149,6 +149,8 @@ package final class World {
       finishRead(range, for: peer, at: hosts[place], life)
     case .repairTick(let place, let life): tickRepair(hosts[place], life)
     case .snapshotDue(let place, let life): finishSnapshot(hosts[place], life)
+    case .scrubTick(let place, let life): tickScrub(hosts[place], life)
+    case .scrubDue(let place, let life): finishScrub(hosts[place], life)
     case .frame(let frame, let life): deliver(frame, life)
     case .dial(let one, let other): dial(one, other)
     case .connected(let one, let other, let connection, let lives):

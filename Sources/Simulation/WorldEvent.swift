@@ -9,6 +9,8 @@ enum WorldEvent {
   case rangeRead(Int, life: Int, LogIndexRange, peer: Int)
   case repairTick(Int, life: Int)
   case snapshotDue(Int, life: Int)
+  case scrubTick(Int, life: Int)
+  case scrubDue(Int, life: Int)
   case frame(Frame, life: Int)
   case dial(Int, Int)
   case connected(Int, Int, connection: Int, lives: (Int, Int))
@@ -37,7 +39,7 @@ enum WorldEvent {
     switch self {
     case .tick(let host, _), .pump(let host, _), .stored(let host, _),
       .readDone(let host, _, _, _), .rangeRead(let host, _, _, _), .repairTick(let host, _),
-      .snapshotDue(let host, _),
+      .snapshotDue(let host, _), .scrubTick(let host, _), .scrubDue(let host, _),
       .peerNotice(let host, _, _, _),
       .serverAnswered(_, _, let host, _), .lookup(let host, _):
       host
@@ -78,6 +80,8 @@ enum WorldEvent {
     case .rangeRead: 27
     case .repairTick: 28
     case .snapshotDue: 29
+    case .scrubTick: 30
+    case .scrubDue: 31
     case .strikeLeader: 26
     case .read: 24
     case .readResult: 25
