@@ -84,7 +84,8 @@ package struct HardStateFile<FS: LogFileSystem>: ~Copyable {
       state: newest?.state ?? HardState(store: newStore))
     try files { () throws(FileError) in
       try again.write(to: file)
-      if !isThere { try fileSystem.syncDirectory(directory) }
+      // Also where the file is there: whoever made it may have ended before its name was durable.
+      try fileSystem.syncDirectory(directory)
     }
     self.file = file
     self.clusterID = clusterID

@@ -103,6 +103,21 @@ import Testing
     }
   }
 
+  @Test(arguments: 0...5)
+  func `a start that failed leaves no file whose name a crash takes`(operations: Int) throws {
+    for seed in 0..<20 as Range<UInt64> {
+      var random = SeededGenerator(seed: seed)
+      let system = MemoryFileSystem()
+      system.fail(after: operations)
+      _ = logError { _ = try opened(system, logIsEmpty: true) }
+      system.fail(after: nil)
+      var file = try HardStateFile(
+        system, directory: directory, clusterID: cluster, logIsEmpty: true)
+      try file.write(state(1))
+      #expect(try opened(system.crashed(.sectors, using: &random)) == state(1), "seed \(seed)")
+    }
+  }
+
   @Test func `a suspect tail is remembered`() throws {
     let system = try written(1...2)
     var file = try HardStateFile(
