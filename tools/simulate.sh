@@ -17,7 +17,7 @@ say "100 worlds that nobody has seen yet: $fresh and on."
 simulate --seeds "$fresh..$((fresh + 99))"
 
 for canary in vote-not-persisted commit-of-earlier-term fsync-skipped deduplication-off \
-  damage-taken-for-absence bound-too-small; do
+  damage-taken-for-absence lost-disk-admitted bound-too-small; do
   say "A canary that must be found: $canary."
   status=0
   log=$(simulate --seeds 1..200 --failures 1 --canary "$canary" 2>&1) || status=$?

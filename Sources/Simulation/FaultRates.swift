@@ -33,8 +33,10 @@ package struct FaultRates: Sendable {
   package var clockFaultMean: Int64 = 0
   /// Leadership is handed to somebody.
   package var transferMean: Int64 = 0
-  /// A voter becomes a learner, or a learner a voter again: a joint change of members.
+  /// An operator adds, promotes, demotes, removes or replaces a member.
   package var membersMean: Int64 = 0
+  /// A machine loses its disk, and comes back with an empty one.
+  package var wipeMean: Int64 = 0
   /// Of 1000 messages that tell of a vote, so many are followed by the sender's crash.
   package var crashAfterVotePermille = 0
   /// Of 1000 elections, so many are followed by the new leader's crash or isolation.
@@ -68,7 +70,8 @@ package struct FaultRates: Sendable {
     snapshotDamageMean = mean(300, 2...10)
     clockFaultMean = mean(400, 2...10)
     transferMean = mean(300, 2...10)
-    membersMean = mean(300, 2...10)
+    membersMean = mean(400, 1...8)
+    wipeMean = mean(500, 2...8)
     crashAfterVotePermille = random.pick([0, 0, 20, 100])
     strikeLeaderPermille = random.pick([0, 0, 200, 600])
     strikeLeaderWithin = random.pick([20, 100, 500]) * Span.millisecond

@@ -51,7 +51,7 @@ extension SimulatedDisk {
   /// A part of a write: its first bytes, or any of its sectors with zeros for the others.
   private func applyPart(of change: FileChange, to image: inout [UInt8]) {
     guard case .write(let offset, let bytes) = change, !bytes.isEmpty else { return }
-    if random.chance(500) {
+    if faults.tearsInOrder || random.chance(500) {
       let count = random.number(0...bytes.count)
       if count > 0 {
         FileChange.write(offset: offset, bytes: Array(bytes[..<count])).apply(to: &image)

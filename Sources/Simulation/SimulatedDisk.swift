@@ -32,6 +32,8 @@ package struct DiskFaults: Sendable {
   package var failsNextRead = false
   /// Nothing more can be written or created.
   package var isFull = false
+  /// Of a write that is torn, no later sector is there without an earlier one.
+  package var tearsInOrder = false
   /// The canary's: a sync says it is done and does nothing.
   package var ignoresSync = false
   /// The power goes after so many more operations.
@@ -121,6 +123,14 @@ package final class SimulatedDisk: LogFileSystem, @unchecked Sendable {
       }
     }
     damage.append((path, offset, written))
+  }
+
+  /// Everything on it is gone.
+  func wipe() {
+    inodes = []
+    names = [:]
+    nameChanges = []
+    damage = []
   }
 
   /// Whether durable bytes were changed behind everybody's back, and are still there.

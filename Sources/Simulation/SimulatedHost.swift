@@ -11,7 +11,24 @@ import SegmentLog
 final class SimulatedHost {
   /// Place among the hosts, from 0.
   let place: Int
-  let id: NodeID
+  /// The number that its node goes by now; none is used twice.
+  var id: NodeID
+  /// The members that its node is told at its start, itself among them.
+  var configured: [ClusterMember] = []
+  /// Whether it is to be added to a cluster, rather than to begin one.
+  var isJoining = false
+  /// Whether nobody uses it.
+  var isSpare = false
+  /// Whether its disk was lost, and its node goes by its old number all the same.
+  var isGhost = false
+  /// Whom its node talks to.
+  var listed: [NodeID] = []
+  /// The number of its data directory, 0: nobody knows it yet.
+  var store: UInt64 = 0
+  /// The members by the log of its node, committed or not.
+  var membership = Membership.none
+  /// Whether its node had a suspect tail when it was last looked at: it does not vote.
+  var isAbstaining = false
   let disk: SimulatedDisk
   var clock: SimulatedClock
   /// What the next process is told.
@@ -42,6 +59,8 @@ final class SimulatedHost {
   /// The log as the running process holds it, from index 1 on.
   var log: [Batch] = []
   var durability = Durability()
+  /// What the running process reads for its followers, by follower.
+  var catchUps: [NodeID: CatchUpQueue] = [:]
   /// The last term that the running process told of.
   var term: Term?
   /// Snapshots whose bytes were changed on disk.
@@ -49,14 +68,20 @@ final class SimulatedHost {
   /// The index up to which the hard state on disk vouches for the log.
   var vouched = LogIndex.zero
 
+  /// Whether its node decides alone, by its log.
+  var isAlone: Bool { membership.voters == [id] && !membership.isJoint }
+
+  /// The number of its data directory as its node tells it to others.
+  var helloStore: UInt64 { repair == nil ? store : 0 }
+
   /// Whether something runs that talks to the others.
   var isUp: Bool { process != nil || repair != nil }
 
   static let directory = "data"
 
-  init(place: Int, clock: SimulatedClock, options: NodeOptions, diskSeed: UInt64) {
+  init(place: Int, id: NodeID, clock: SimulatedClock, options: NodeOptions, diskSeed: UInt64) {
     self.place = place
-    id = NodeID(UInt16(place + 1))
+    self.id = id
     disk = SimulatedDisk(seed: diskSeed)
     self.clock = clock
     self.options = options
@@ -151,8 +176,7 @@ final class SimulatedEnvironment: NodeEnvironment {
     for answer in answers { world.operatorAnswered(answer) }
   }
 
-  /// Hosts keep their connections to all others: who is no member is not spoken to.
-  func setMembers(_ members: [ClusterMember]) {}
+  func setMembers(_ members: [ClusterMember]) { world.setMembers(members, at: host) }
 
   func publish(_ discipline: ClockDiscipline) { self.discipline = discipline }
 

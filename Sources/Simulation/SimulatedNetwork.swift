@@ -20,6 +20,8 @@ struct Link {
 struct Frame {
   let from: Int
   let to: Int
+  /// The numbers that both went by when it was sent.
+  let ids: (from: NodeID, to: NodeID)
   /// The connection it was written to.
   let connection: Int
   /// Kind and payload, without the length.

@@ -14,6 +14,8 @@ package enum Canary: String, Sendable, CaseIterable {
   case deduplicationOff = "deduplication-off"
   /// A log that is damaged is cut at the damage, as if what follows had never been there.
   case damageTakenForAbsence = "damage-taken-for-absence"
+  /// A node without its disk is believed under its old number.
+  case lostDiskAdmitted = "lost-disk-admitted"
   /// The clock allows for less drift than its oscillator has.
   case boundTooSmall = "bound-too-small"
 }
@@ -161,6 +163,8 @@ package struct SimulationOptions: Sendable {
   package let canary: Canary
   /// Voters, 1 to 7.
   package var nodeCount: Int
+  /// Machines beside the first members', to be added.
+  package var spareCount: Int
   /// How long faults and clients last, nanoseconds.
   package var activeNanoseconds: Int64
   /// What every node is told at first.
@@ -184,6 +188,7 @@ package struct SimulationOptions: Sendable {
     self.canary = canary
     var random = SeededGenerator(seed: seed, concern: .options)
     nodeCount = random.pick([1, 2, 3, 3, 3, 3, 4, 5, 5, 7])
+    spareCount = random.pick([0, 1, 2])
     activeNanoseconds = Int64(random.number(10...30)) * Span.second
     node = NodeOptions(&random)
     network = NetworkOptions(&random)
@@ -192,6 +197,10 @@ package struct SimulationOptions: Sendable {
     faults = FaultRates(&random)
     gathersCalls = random.chance(500)
     hasScrub = random.chance(700)
+    if faults.membersMean == 0 {
+      spareCount = 0
+      faults.wipeMean = 0
+    }
     adapt()
   }
 
@@ -202,6 +211,7 @@ package struct SimulationOptions: Sendable {
     network.repeatPermille = 0
     network.latencyMax = min(network.latencyMax, 2 * Span.millisecond)
     network.jitterMax = min(network.jitterMax, Span.millisecond)
+    spareCount = 0
   }
 
   /// Timeouts that the drawn network can work with, and what a canary needs to show.
@@ -243,6 +253,13 @@ package struct SimulationOptions: Sendable {
     case .fsyncSkipped: faults.crashMean = 2 * Span.second
     case .deduplicationOff: workload.twicePermille = 300
     case .damageTakenForAbsence: faults.damageMean = 3 * Span.second
+    case .lostDiskAdmitted:
+      nodeCount = 3
+      useShortElections()
+      faults.membersMean = 0
+      faults.wipeMean = Span.second
+      faults.strikeLeaderPermille = 600
+      faults.strikeLeaderWithin = 500 * Span.millisecond
     case .boundTooSmall:
       clock.serverCount = 3
       clock.serverErrorNanoseconds = 20 * Span.microsecond

@@ -34,6 +34,12 @@ package struct SimulationStatistics: Sendable {
   package var snapshotsPassedOver = 0
   /// Sealed segments that running nodes have mended.
   package var scrubbedSegments = 0
+  /// Configurations committed that differ from the one before.
+  package var memberChangeCount = 0
+  /// Nodes that began under a new number.
+  package var newNodeCount = 0
+  /// Connections refused for the number of a data directory.
+  package var storesRefused = 0
   /// Processes started, the first of each host included.
   package var startCount = 0
   /// Starts that failed for a disk error and were tried again.
@@ -77,6 +83,9 @@ package struct SimulationStatistics: Sendable {
     snapshotsPassedOver += other.snapshotsPassedOver
     scrubbedSegments += other.scrubbedSegments
     startCount += other.startCount
+    memberChangeCount += other.memberChangeCount
+    newNodeCount += other.newNodeCount
+    storesRefused += other.storesRefused
     failedStarts += other.failedStarts
     lostHosts += other.lostHosts
     repairCount += other.repairCount
@@ -102,6 +111,8 @@ package struct SimulationStatistics: Sendable {
         + "\(failedStarts) starts failed, \(repairCount) repairs, "
         + "\(scrubbedSegments) segments mended by running nodes, "
         + "\(lostHosts) hosts lost to damage",
+      "\(memberChangeCount) changes of members, \(newNodeCount) nodes under new numbers, "
+        + "\(storesRefused) connections of nodes without their disks refused",
       "settled at most \(settledAfterMax / Span.millisecond) ms after the faults",
     ]
   }

@@ -21,9 +21,14 @@ extension World {
   }
 
   private func sendCall(_ operation: Int) {
-    let host = workload.random.number(0...hosts.count - 1)
+    let host = placeForClients()
     let call = workload.call(operation, host: host, now: now)
     schedule(.call(call), in: clientLatency())
+  }
+
+  /// Clients know all machines that are in use, also those that have left.
+  func placeForClients() -> Int {
+    workload.random.pick(hosts.filter { !$0.isSpare }.map(\.place))
   }
 
   private func clientLatency() -> Int64 {
@@ -115,7 +120,7 @@ extension World {
       finish(call.operation)
       if workload.random.chance(300) { beginRead(of: call.draft) }
       if workload.random.chance(300) {
-        let host = workload.random.number(0...hosts.count - 1)
+        let host = placeForClients()
         schedule(.lookup(host: host, operation: call.operation), in: clientLatency())
       }
     case .idReused: finish(call.operation)

@@ -14,7 +14,8 @@ extension World {
     var configuration = ReplicaConfiguration(
       cluster: Self.cluster,
       raft: RaftConfiguration(
-        id: host.id, initial: Membership(voters: hosts.map(\.id)),
+        id: host.id,
+        initial: host.isJoining ? .none : Membership(voters: host.configured.map(\.id)),
         heartbeatTicks: node.heartbeatTicks,
         electionTicksMin: node.electionTicksMin, electionTicksMax: node.electionTicksMax,
         inFlightMessagesMax: node.inFlightMessagesMax,
@@ -24,6 +25,7 @@ extension World {
       configuration.raft.canary = .commitsEarlierTerms
     }
     if options.canary == .deduplicationOff { configuration.ledgerCanary = .appliesAgain }
+    configuration.members = host.configured
     configuration.batchEventsMax = node.batchEventsMax
     configuration.batchesInFlightMax = node.batchesInFlightMax
     configuration.segmentByteCountMax = node.segmentByteCountMax
@@ -36,7 +38,7 @@ extension World {
 
   func clockConfiguration(_ host: SimulatedHost) -> ClockConfiguration {
     var configuration = ClockConfiguration(node: host.id)
-    configuration.peers = hosts.map(\.id).filter { $0 != host.id }
+    configuration.peers = host.configured.map(\.id).filter { $0 != host.id }
     configuration.servers = servers.indices.map {
       ClockServer(number: UInt16($0), name: "server\($0)")
     }

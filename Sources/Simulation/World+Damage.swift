@@ -4,42 +4,7 @@ import Raft
 import Replica
 import SegmentLog
 
-// MARK: - The operator's
-
 extension World {
-  func ask(_ request: OperatorRequest, at host: SimulatedHost) {
-    operatorRequestCount += 1
-    let token = operatorRequestCount
-    trace.note(now, "operator \(token) at node \(host.id.rawValue): \(request)")
-    act(host, host.life) { node, _ in node.administer(request, token: token) }
-  }
-
-  /// Makes a voter a learner or a learner a voter. Not where nodes may be lost for good: fewer voters
-  /// survive fewer losses.
-  func changeMembers(askedAt host: SimulatedHost) -> Bool {
-    guard hosts.count > 1, host.process != nil, options.faults.damageMean == 0,
-      !options.faults.reordersWrites
-    else { return false }
-    let target = hosts[faultRandom.number(0...hosts.count - 1)].id
-    ask(faultRandom.chance(400) ? .demote(target) : .promote(target), at: host)
-    return true
-  }
-}
-
-// MARK: - Damage
-
-extension World {
-  /// How many hosts may be lost for good: fewer than would take the majority.
-  private var suspectsMax: Int { (hosts.count - 1) / 2 }
-
-  /// Reserves a place among those that may be lost. False where too many are.
-  func reserveSuspect(_ host: SimulatedHost) -> Bool {
-    if host.isSuspect { return true }
-    guard hosts.count(where: \.isSuspect) < suspectsMax else { return false }
-    host.isSuspect = true
-    return true
-  }
-
   /// Changes bytes of a batch that the hard state on disk vouches for: a flipped bit, zeros of a
   /// write that never came, or another file's bytes.
   func damage(_ host: SimulatedHost) -> Bool {

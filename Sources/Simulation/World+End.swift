@@ -34,7 +34,7 @@ extension World {
         crash(host, losesPower: false, "to find its damage")
         removeSnapshots(host)
       }
-      if !host.isUp, host.lostReason == nil {
+      if !host.isUp, host.lostReason == nil, !host.isSpare {
         schedule(.start(host.place), in: faultRandom.span(0...500 * Span.millisecond))
       }
     }
@@ -59,10 +59,15 @@ extension World {
     schedule(.settleCheck, in: Self.settleCheckInterval)
   }
 
-  private var living: [SimulatedProcess] { hosts.compactMap(\.process) }
+  /// Those that take part: who has left, or has lost its disk and not its number, does not.
+  private var members: [SimulatedHost] {
+    hosts.filter { roll.current.members.contains($0.id) && !$0.isGhost }
+  }
+
+  private var living: [SimulatedProcess] { members.compactMap(\.process) }
 
   private var isAtRest: Bool {
-    guard hosts.allSatisfy({ $0.process != nil || $0.lostReason != nil }),
+    guard members.allSatisfy({ $0.process != nil || $0.lostReason != nil }),
       hosts.allSatisfy({ $0.process == nil || !$0.disk.isDamaged }),
       let first = living.first?.progress
     else { return false }
@@ -76,11 +81,12 @@ extension World {
   }
 
   private var restlessness: String {
-    let nodes = hosts.map { host in
+    let nodes = members.map { host in
       guard let progress = host.process?.progress else {
         return "node \(host.id.rawValue) \(host.lostReason ?? "down")"
       }
-      return "node \(host.id.rawValue)\(host.disk.isDamaged ? " is damaged," : "") commit \(progress.commit.rawValue) of "
+      return
+        "node \(host.id.rawValue)\(host.disk.isDamaged ? " is damaged," : "") commit \(progress.commit.rawValue) of "
         + "\(progress.last.index.rawValue), applied \(progress.applied.index.rawValue), pending "
         + "\(progress.pendingCount)"
     }
@@ -92,7 +98,7 @@ extension World {
   /// What can only be said at the end.
   func checkEnd() throws(Violation) {
     statistics.boundChecks = checks.time.checkedCount
-    for host in hosts {
+    for host in members {
       guard let process = host.process else { continue }
       let (balances, counts) = process.node.withLedger { ($0.balances(), $0.counts) }
       try checks.ledger.check("node \(host.id.rawValue)", balances: balances, counts: counts)
@@ -138,7 +144,7 @@ extension World {
   /// `syncpay-audit` over the simulated disks: every byte verifies, sealed files are the same on all
   /// nodes, and the ledger that the files alone give is the model's.
   private func checkFiles() throws(Violation) {
-    let kept = hosts.filter { $0.process != nil && !$0.disk.isDamaged }
+    let kept = members.filter { $0.process != nil && !$0.disk.isDamaged }
     guard let progress = kept.first?.process?.progress else { return }
     var disks: [String: SimulatedDisk] = [:]
     for host in kept { disks["node\(host.id.rawValue)"] = host.disk }

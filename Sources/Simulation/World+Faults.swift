@@ -8,14 +8,23 @@ import SegmentLog
 ///
 /// The protocol promises to survive, and the planner never exceeds:
 /// - any number of processes killed and machines without power, all at once included, as long as a
-///   majority comes back with its disks;
+///   majority comes back with its disks. Majorities are counted by every configuration that a node may
+///   go by: the last that is committed, and later ones in any log, of which a joint one has two halves,
+///   each with a majority of its own. Operators begin no change that breaks this;
+/// - disks that are lost, with their nodes coming back under their old numbers, where the others can
+///   know it: each of them with a log durably holds where it names the lost data directory. A node
+///   counts among the minority until its number has left. Nodes without a log believe each other, so
+///   those under old numbers are fewer than a majority of the first members, by whose configuration
+///   they may still go;
+/// - torn writes with a later sector and without an earlier one, but where the node would ask somebody
+///   who never comes back: a number that has left, which its log does not surely say;
 /// - any partition, delay, loss and repetition of messages;
 /// - un-synced writes lost, torn, or kept out of order; failed syncs, writes and reads; a full disk;
 /// - durable bytes that change on a minority of the nodes, where the hard state vouches for them, so
 ///   that they are known as damage at the next start. What no later write and no hard state vouches
 ///   for (the newest batches, the hard state itself) no node alone can tell from what was never
 ///   written, so bit rot, lost and misdirected writes are put into vouched-for bytes only. A node
-///   counts among the minority until it has mended its log;
+///   counts among the minority until it has mended its log and votes again;
 /// - ledger snapshots that change on any node: they only save the time of a replay;
 /// - system clocks set by any amount, backwards, and standing still, while a process runs, as long as
 ///   there are time servers (by 200 ms without); at its start they are within `rawOffsetMax` of true
@@ -73,6 +82,7 @@ extension World {
       return true
     case .transfer: if isRunning { ask(.transferLeadership(to: nil), at: host) }
     case .members: return changeMembers(askedAt: host)
+    case .wipe: return wipe(host)
     }
     return isRunning
   }

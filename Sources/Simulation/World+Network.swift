@@ -1,4 +1,5 @@
 import Bytes
+import Ledger
 import NodeRuntime
 import Raft
 import Replica
@@ -8,12 +9,14 @@ extension World {
   static let silenceNanosecondsMax = 4 * Span.second
 
   func send(_ message: PeerMessage, from host: SimulatedHost, to peer: NodeID) {
-    let target = Int(peer.rawValue) - 1
-    guard let connection = network[side: host.place, target].connection else { return }
+    guard let target = self.host(of: peer)?.place,
+      let connection = network[side: host.place, target].connection
+    else { return }
     var writer = ByteWriter(capacity: 64)
     PeerFrame.encode(message, into: &writer)
     let frame = Frame(
-      from: host.place, to: target, connection: connection, bytes: Array(writer.bytes.dropFirst(4)))
+      from: host.place, to: target, ids: (host.id, peer), connection: connection,
+      bytes: Array(writer.bytes.dropFirst(4)))
     for time in network.arrivals(of: frame, now: now) {
       schedule(.frame(frame, life: hosts[target].life), in: time - now)
     }
@@ -34,6 +37,8 @@ extension World {
 
   func deliver(_ frame: Frame, _ life: Int) {
     let host = hosts[frame.to]
+    // A copy that outlived the number of either end is nobody's.
+    guard frame.ids.to == host.id, frame.ids.from == hosts[frame.from].id else { return }
     switch network.options.transport {
     case .stream:
       guard network[side: frame.to, frame.from].connection == frame.connection else { return }
@@ -47,20 +52,21 @@ extension World {
       message = try PeerFrame.decode(frame.bytes.span.bytes, opener: &opener)
     } catch {
       return check { () throws(Violation) in
-        throw Violation("frames decode", "from node \(frame.from + 1): \(error)")
+        throw Violation("frames decode", "from node \(frame.ids.from.rawValue): \(error)")
       }
     }
-    if host.repair != nil { return receiveInRepair(message, from: frame.from, at: host) }
+    if host.repair != nil { return receiveInRepair(message, from: frame.ids.from, at: host) }
+    if case .operatorRequest(_, let request) = message, !isBearable(request, at: host) { return }
     act(host, host.life) { node, time in
-      node.receive(message, from: hosts[frame.from].id, at: time)
+      node.receive(message, from: frame.ids.from, at: time)
     }
   }
 
-  // MARK: - Connections: the node with the lower number dials, again and again
+  // MARK: - Connections: whoever knows the other dials, again and again
 
   func dial(_ one: Int, _ other: Int) {
     guard network[side: one, other].connection == nil else { return }
-    guard hosts[one].isUp, hosts[other].isUp, network.isOpen(one, other) else {
+    guard mayTalk(one, other), network.isOpen(one, other) else {
       let retry = network.random.span(50 * Span.millisecond...Span.second)
       return schedule(.dial(one, other), in: retry)
     }
@@ -73,10 +79,11 @@ extension World {
   }
 
   func connect(_ one: Int, _ other: Int, _ connection: Int, _ lives: (Int, Int)) {
-    guard hosts[one].life == lives.0, hosts[other].life == lives.1, hosts[one].isUp,
-      hosts[other].isUp, network.isOpen(one, other),
-      network[side: one, other].connection == nil
+    guard hosts[one].life == lives.0, hosts[other].life == lives.1, mayTalk(one, other),
+      network.isOpen(one, other), network[side: one, other].connection == nil
     else { return schedule(.dial(one, other), in: 100 * Span.millisecond) }
+    let isRefused = [refuses(one, other), refuses(other, one)].contains(true)
+    guard !isRefused else { return schedule(.dial(one, other), in: Span.second) }
     // The other side may still hold an older one whose end it has not seen.
     if network[side: other, one].connection != nil { notice(other, one, isUp: false) }
     network[side: one, other] = ConnectionSide(connection: connection, heard: now)
@@ -85,18 +92,63 @@ extension World {
     notice(other, one, isUp: true)
   }
 
-  private func notice(_ owner: Int, _ peer: Int, isUp: Bool) {
-    schedule(
-      .peerNotice(owner: owner, life: hosts[owner].life, peer: peer, isUp: isUp), in: 0)
+  /// Whether both are up, and one of them has the other among those it talks to.
+  private func mayTalk(_ one: Int, _ other: Int) -> Bool {
+    hosts[one].isUp && hosts[other].isUp
+      && (hosts[one].listed.contains(hosts[other].id)
+        || hosts[other].listed.contains(hosts[one].id))
   }
 
-  func notify(_ owner: Int, _ life: Int, _ peer: Int, _ isUp: Bool) {
-    if hosts[owner].life == life { hosts[owner].repair?.log.setConnected(hosts[peer].id, isUp) }
-    if hosts[owner].life == life {
-      hosts[owner].process?.scrub.plan.setConnected(hosts[peer].id, isUp)
+  /// Whether a node does not talk to a peer because it knows the peer's number by another data
+  /// directory; then the peer is told.
+  private func refuses(_ owner: Int, _ peer: Int) -> Bool {
+    let id = hosts[owner].id
+    guard options.canary != .lostDiskAdmitted, let process = hosts[owner].process,
+      !process.node.admits(hosts[peer].id, store: hosts[peer].helloStore)
+    else { return false }
+    statistics.storesRefused += 1
+    check { () throws(Violation) in
+      guard hosts[peer].isGhost || hosts[owner].isGhost else {
+        throw Violation(
+          "a member with its disk is spoken to",
+          "node \(id.rawValue) refuses node \(hosts[peer].id.rawValue)")
+      }
     }
-    act(hosts[owner], life) { node, _ in
-      if isUp { node.peerConnected(hosts[peer].id) } else { node.peerLost(hosts[peer].id) }
+    act(hosts[peer], hosts[peer].life) { node, time in
+      node.receive(.storeRefused, from: id, at: time)
+    }
+    return true
+  }
+
+  private func notice(_ owner: Int, _ peer: Int, isUp: Bool) {
+    let notice = PeerNotice(
+      peer: hosts[peer].id, store: hosts[peer].helloStore, isUp: isUp)
+    schedule(.peerNotice(owner: owner, life: hosts[owner].life, notice), in: 0)
+  }
+
+  func notify(_ owner: SimulatedHost, _ life: Int, _ notice: PeerNotice) {
+    if owner.life == life {
+      owner.repair?.log.setConnected(notice.peer, notice.isUp)
+      owner.process?.scrub.plan.setConnected(notice.peer, notice.isUp)
+    }
+    act(owner, life) { node, _ in
+      if notice.isUp {
+        node.peerConnected(notice.peer, store: notice.store)
+      } else {
+        node.peerLost(notice.peer)
+      }
+    }
+  }
+
+  /// A node talks to these from now on, and hangs up on those that have left.
+  func setMembers(_ members: [ClusterMember], at host: SimulatedHost) {
+    let before = host.listed
+    host.listed = members.map(\.id)
+    for peer in hosts where peer !== host {
+      guard before.contains(peer.id), !host.listed.contains(peer.id),
+        let connection = network[side: host.place, peer.place].connection
+      else { continue }
+      schedule(.closed(owner: host.place, peer: peer.place, connection: connection), in: 0)
     }
   }
 

@@ -94,6 +94,10 @@ extension World {
             + "\(entry.batch.header.count) events is committed at node \(host.id.rawValue)")
         statistics.committedBatches += 1
         try checks.ledger.apply(entry.batch)
+        if let change = entry.batch.membershipChange {
+          statistics.memberChangeCount += change.membership == roll.current ? 0 : 1
+          roll.commit(change, at: entry.batch.index)
+        }
         commitTimes.append(contentsOf: repeatElement(now, count: entry.batch.header.count))
       }
     }
@@ -108,7 +112,7 @@ extension World {
           host.log.append(batch)
           // A lone voter leads before its term is durable, and nobody hears of it but its disk: what
           // it writes counts from then on, for it may lose its term and lead in it again.
-          if hosts.count > 1 { noteBatch(batch, at: host) }
+          if !host.isAlone { noteBatch(batch, at: host) }
         }
       case .command(.truncate(let index)):
         host.log.removeLast(max(0, host.log.count - Int(index.rawValue) + 1))
@@ -125,6 +129,7 @@ extension World {
     check { () throws(Violation) in
       guard try checks.matching.holds(batch.header) else { return }
       try checks.order.check(batch, after: previous)
+      if let change = batch.membershipChange { roll.propose(change, at: batch.index) }
     }
   }
 
@@ -147,6 +152,9 @@ extension World {
         try checks.elections.leads(host.id, in: term)
         try checks.committed.leads(host.id, in: term, with: host.log)
       }
+    case .replica(.membersChanged(let membership, _)):
+      host.membership = membership
+      trace.note(now, "node \(host.id.rawValue): \(note)")
     case .replica(.segmentClosed): statistics.segmentCount += 1
     case .replica(let note): trace.note(now, "node \(host.id.rawValue): \(note)")
     case .peerHealth: break

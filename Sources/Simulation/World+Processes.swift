@@ -11,7 +11,7 @@ import SegmentLog
 extension World {
   func start(_ host: SimulatedHost) {
     host.isStarting = false
-    guard !host.isUp, host.lostReason == nil else { return }
+    guard !host.isUp, !host.isSpare, host.lostReason == nil else { return }
     // Machines set their system clock at boot; a process that starts with one that is far off
     // stamps by it until it has synchronized.
     host.clock.bringNear(options.clock.rawOffsetMax, at: now)
@@ -33,6 +33,9 @@ extension World {
     let reader = LogReader(
       host.disk, directory: recovery.logDirectory, positions: recovery.positions)
     host.term = recovery.hardState.term
+    host.store = recovery.store
+    host.listed = recovery.members.map(\.id)
+    host.isAbstaining = recovery.isTailSuspect
     let began = recovery.snapshot?.applied ?? .zero
     checkPassedOver(recovery.snapshotNotes, at: host)
     try findLog(
@@ -49,6 +52,7 @@ extension World {
       node: node, environment: environment, worker: recovery.takeWorker(), reader: reader,
       snapshots: snapshots(of: host, reader, lastSequence: recovery.snapshotSequence),
       scrub: scrub(of: host), started: now)
+    host.membership = host.process?.progress.membership ?? .none
     statistics.startCount += 1
     if began > .zero { statistics.snapshotStarts += 1 }
     trace.note(
@@ -161,9 +165,11 @@ extension World {
     host.repair = nil
     host.life += 1
     host.log = []
+    host.catchUps = [:]
     if losesPower {
       host.mayBeTorn = true
       let isOrdered = !options.faults.reordersWrites || !reserveSuspect(host)
+      host.disk.faults.tearsInOrder = isOrdered && !mayScatter(host)
       host.disk.losePower(isOrdered: isOrdered)
     }
     for (event, delay) in network.forget(host.place, losesPower: losesPower, now: now) {

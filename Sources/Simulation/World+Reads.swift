@@ -37,7 +37,7 @@ extension World {
   func beginRead(of draft: PaymentDraft) {
     let read = reads.begin(
       BalanceRead(
-        host: workload.random.number(0...hosts.count - 1), account: draft.sender,
+        host: placeForClients(), account: draft.sender,
         currency: draft.currency, invoked: now))
     schedule(.read(read), in: workload.random.span(50 * Span.microsecond...2 * Span.millisecond))
   }

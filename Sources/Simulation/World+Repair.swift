@@ -1,4 +1,5 @@
 import Bytes
+import Ledger
 import NodeRuntime
 import Replica
 import SegmentLog
@@ -17,6 +18,7 @@ extension World {
       let repair = try NodeRepair.begin(
         host.disk, directory: SimulatedHost.directory, configuration: replicaConfiguration(host))
       host.life += 1
+      host.listed = repair.members.map(\.id)
       host.repair = SimulatedRepair(repair)
       statistics.repairCount += 1
       trace.note(now, "node \(host.id.rawValue) mends its log: \(repairText(host))")
@@ -49,10 +51,10 @@ extension World {
     }
   }
 
-  func receiveInRepair(_ message: PeerMessage, from peer: Int, at host: SimulatedHost) {
+  func receiveInRepair(_ message: PeerMessage, from peer: NodeID, at host: SimulatedHost) {
     guard let repair = host.repair else { return }
     do {
-      for sending in try repair.log.receive(message, from: hosts[peer].id) {
+      for sending in try repair.log.receive(message, from: peer) {
         send(sending.message, from: host, to: sending.to)
       }
     } catch {

@@ -21,6 +21,7 @@ extension World {
   /// A group's time is over: its file operations happen now, and the node hears of it.
   func finishStorage(_ host: SimulatedHost, _ life: Int) {
     guard host.life == life, let process = host.process, process.isStoring else { return }
+    if host.disk.faults.failsNextSync { host.disk.faults.tearsInOrder = !mayScatter(host) }
     do {
       let report = try process.performCurrent()
       noteStored(host, process.current)
@@ -49,7 +50,7 @@ extension World {
       case .command(.append(let batches)):
         for batch in batches {
           host.durability.append(batch.header.hash)
-          if hosts.count == 1 { noteBatch(batch, at: host) }
+          noteBatch(batch, at: host)
         }
       case .command(.truncate(let index)): host.durability.cut(from: index)
       case .command(.hardState(_, let commit, _)): host.vouched = commit
@@ -60,21 +61,35 @@ extension World {
   }
 
   /// A follower is behind what memory holds: its batches are read later, from the files.
+  ///
+  /// One after the other for each peer, as `CatchUpReader` of NodeServer does.
   func read(_ request: AppendRequest, for peer: NodeID, at host: SimulatedHost) {
+    var queue = host.catchUps[peer, default: CatchUpQueue()]
+    queue.add(request)
+    host.catchUps[peer] = queue
+    readNext(for: peer, at: host)
+  }
+
+  private func readNext(for peer: NodeID, at host: SimulatedHost) {
+    guard let request = host.catchUps[peer]?.next() else { return }
     schedule(
-      .readDone(host.place, life: host.life, request, peer: Int(peer.rawValue) - 1),
+      .readDone(host.place, life: host.life, request, peer: peer),
       in: nodeRandom.span(50 * Span.microsecond...2 * Span.millisecond) * host.diskSlowness)
   }
 
-  func finishRead(_ request: AppendRequest, for peer: Int, at host: SimulatedHost, _ life: Int) {
+  func finishRead(_ request: AppendRequest, for peer: NodeID, at host: SimulatedHost, _ life: Int) {
     guard host.life == life, let process = host.process else { return }
+    defer {
+      host.catchUps[peer]?.isReading = false
+      readNext(for: peer, at: host)
+    }
     statistics.catchUpReads += 1
     var pieces = RequestedBatches(request, reader: process.reader)
     do {
       while let piece = try pieces.next() {
         for part in AppendParts(request: piece.request, batches: piece.batches) {
           send(
-            .append(part.request, batches: part.batches), from: host, to: hosts[peer].id)
+            .append(part.request, batches: part.batches), from: host, to: peer)
         }
       }
     } catch {
@@ -92,13 +107,34 @@ extension World {
   /// A damaged node asks for batches: they are read later, from the files.
   func read(_ range: LogIndexRange, for peer: NodeID, at host: SimulatedHost) {
     schedule(
-      .rangeRead(host.place, life: host.life, range, peer: Int(peer.rawValue) - 1),
+      .rangeRead(host.place, life: host.life, range, peer: peer),
       in: nodeRandom.span(50 * Span.microsecond...2 * Span.millisecond) * host.diskSlowness)
   }
 
-  func finishRead(_ range: LogIndexRange, for peer: Int, at host: SimulatedHost, _ life: Int) {
+  func finishRead(_ range: LogIndexRange, for peer: NodeID, at host: SimulatedHost, _ life: Int) {
     guard host.life == life, let process = host.process else { return }
     let answer = process.reader.answer(range) { met($0, at: host) }
-    send(.batches(answer), from: host, to: hosts[peer].id)
+    send(.batches(answer), from: host, to: peer)
+  }
+}
+
+/// What is to be read for one follower.
+struct CatchUpQueue {
+  private static let waitingMax = 4
+
+  private var waiting: [AppendRequest] = []
+  var isReading = false
+
+  /// A leader of a later term asks: what an earlier one asked for is of no use.
+  mutating func add(_ request: AppendRequest) {
+    waiting.removeAll { $0.term != request.term || $0.previous == request.previous }
+    if waiting.count < Self.waitingMax { waiting.append(request) }
+  }
+
+  /// The request to be read now, if none is being read.
+  mutating func next() -> AppendRequest? {
+    guard !isReading, !waiting.isEmpty else { return nil }
+    isReading = true
+    return waiting.removeFirst()
   }
 }

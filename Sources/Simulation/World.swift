@@ -42,6 +42,8 @@ package final class World {
   var commitTimes: [Int64] = [-1]
   /// Names what operators asked.
   var operatorRequestCount: UInt64 = 0
+  /// Who takes part, and what has become of those that did.
+  var roll: MemberRoll
   /// Linearizable reads, and those whose answer was just granted.
   var reads = ReadHistory()
   /// The operation that must succeed after the faults.
@@ -53,9 +55,12 @@ package final class World {
     trace = Trace(isKept: keepsTrace)
     var clocks = SeededGenerator(seed: options.seed, concern: .clock)
     var disks = SeededGenerator(seed: options.seed, concern: .disk)
-    hosts = (0..<options.nodeCount).map { place in
+    let first = (1...UInt16(options.nodeCount)).map { MemberRoll.member(NodeID($0)) }
+    roll = MemberRoll(first)
+    hosts = (0..<options.nodeCount + options.spareCount).map { place in
       SimulatedHost(
-        place: place, clock: SimulatedClock(options.clock, canary: options.canary, &clocks),
+        place: place, id: place < first.count ? first[place].id : NodeID(0),
+        clock: SimulatedClock(options.clock, canary: options.canary, &clocks),
         options: options.node, diskSeed: disks.next())
     }
     servers = (0..<options.clock.serverCount).map { number in
@@ -64,8 +69,12 @@ package final class World {
         declaredError: options.clock.serverErrorNanoseconds,
         latencyMax: options.clock.serverLatencyMax, &clocks)
     }
+    for host in hosts {
+      host.isSpare = host.place >= first.count
+      host.configured = first
+    }
     network = SimulatedNetwork(
-      count: options.nodeCount, options: options.network, seed: options.seed)
+      count: hosts.count, options: options.network, seed: options.seed)
     workload = Workload(options.workload, seed: options.seed)
     faultRandom = SeededGenerator(seed: options.seed, concern: .faults)
     nodeRandom = SeededGenerator(seed: options.seed, concern: .nodes)
@@ -109,7 +118,7 @@ package final class World {
   }
 
   private func begin() {
-    for host in hosts {
+    for host in hosts where !host.isSpare {
       schedule(.start(host.place), in: faultRandom.span(0...200 * Span.millisecond))
     }
     for one in hosts.indices {
@@ -156,7 +165,7 @@ package final class World {
     case .connected(let one, let other, let connection, let lives):
       connect(one, other, connection, lives)
     case .closed(let owner, let peer, let connection): close(owner, peer, connection)
-    case .peerNotice(let owner, let life, let peer, let isUp): notify(owner, life, peer, isUp)
+    case .peerNotice(let owner, let life, let notice): notify(hosts[owner], life, notice)
     case .silenceCheck: checkSilence()
     case .serverAsked(let server, let datagram, let place, let life):
       answerFromServer(server, datagram, place, life)

@@ -1,3 +1,4 @@
+import Bytes
 import Raft
 
 /// What can happen in a world. A host is named by its place, a process by its host and life.
@@ -5,8 +6,8 @@ enum WorldEvent {
   case tick(Int, life: Int)
   case pump(Int, life: Int)
   case stored(Int, life: Int)
-  case readDone(Int, life: Int, AppendRequest, peer: Int)
-  case rangeRead(Int, life: Int, LogIndexRange, peer: Int)
+  case readDone(Int, life: Int, AppendRequest, peer: NodeID)
+  case rangeRead(Int, life: Int, LogIndexRange, peer: NodeID)
   case repairTick(Int, life: Int)
   case snapshotDue(Int, life: Int)
   case scrubTick(Int, life: Int)
@@ -15,7 +16,7 @@ enum WorldEvent {
   case dial(Int, Int)
   case connected(Int, Int, connection: Int, lives: (Int, Int))
   case closed(owner: Int, peer: Int, connection: Int)
-  case peerNotice(owner: Int, life: Int, peer: Int, isUp: Bool)
+  case peerNotice(owner: Int, life: Int, PeerNotice)
   case silenceCheck
   case serverAsked(Int, datagram: [UInt8], host: Int, life: Int)
   case serverAnswered(Int, datagram: [UInt8], host: Int, life: Int)
@@ -40,7 +41,7 @@ enum WorldEvent {
     case .tick(let host, _), .pump(let host, _), .stored(let host, _),
       .readDone(let host, _, _, _), .rangeRead(let host, _, _, _), .repairTick(let host, _),
       .snapshotDue(let host, _), .scrubTick(let host, _), .scrubDue(let host, _),
-      .peerNotice(let host, _, _, _),
+      .peerNotice(let host, _, _),
       .serverAnswered(_, _, let host, _), .lookup(let host, _):
       host
     case .frame(let frame, _): frame.to
@@ -93,7 +94,7 @@ enum WorldEvent {
 package enum FaultKind: String, Sendable, CaseIterable {
   /// See ``FaultRates`` for each.
   case kill, crash, blackout, rollingRestart, pause, partition, clog, disconnect
-  case diskError, diskFull, slowDisk, damage, snapshotDamage, clockFault, transfer, members
+  case diskError, diskFull, slowDisk, damage, snapshotDamage, clockFault, transfer, members, wipe
 
   /// The mean time between two of them, nanoseconds; 0 is never.
   func mean(_ rates: FaultRates) -> Int64 {
@@ -114,8 +115,17 @@ package enum FaultKind: String, Sendable, CaseIterable {
     case .clockFault: rates.clockFaultMean
     case .transfer: rates.transferMean
     case .members: rates.membersMean
+    case .wipe: rates.wipeMean
     }
   }
+}
+
+/// What a node hears of a connection.
+struct PeerNotice {
+  let peer: NodeID
+  /// The number of the peer's data directory.
+  let store: UInt64
+  let isUp: Bool
 }
 
 /// The end of a fault that lasts.

@@ -8,6 +8,7 @@ struct OptionsText {
     var fields: [(String, String)] = [("seed", "\(options.seed)")]
     fields.append(("canary", "\"\(options.canary.rawValue)\""))
     fields.append(("nodes", "\(options.nodeCount)"))
+    fields.append(("spares", "\(options.spareCount)"))
     fields.append(("active_ms", "\(options.activeNanoseconds / 1_000_000)"))
     fields.append(("gathers_calls", "\(options.gathersCalls)"))
     for part in [

@@ -1,3 +1,4 @@
+import Bytes
 import Testing
 
 @testable import Simulation
@@ -17,7 +18,7 @@ import Testing
   }
 
   private func frame(_ number: UInt8) -> Frame {
-    Frame(from: 0, to: 1, connection: 1, bytes: [number])
+    Frame(from: 0, to: 1, ids: (NodeID(1), NodeID(2)), connection: 1, bytes: [number])
   }
 
   @Test func `a connection keeps order, single messages do not`() {

@@ -61,6 +61,21 @@ import Testing
     #expect(total.snapshotCount > 0 && total.snapshotStarts > 0 && total.snapshotsPassedOver > 0)
   }
 
+  @Test func `nodes come and go, and one without its disk is refused under its number`() {
+    var total = SimulationStatistics()
+    for seed in 1...16 as ClosedRange<UInt64> {
+      var options = options(seed)
+      options.nodeCount = 3
+      options.spareCount = 2
+      options.faults.membersMean = 200_000_000
+      options.faults.wipeMean = 500_000_000
+      let result = World(options).run()
+      #expect(result.violation == nil, "seed \(seed): \(result.violation.map { "\($0)" } ?? "")")
+      total.add(result.statistics)
+    }
+    #expect(total.memberChangeCount > 0 && total.newNodeCount > 0 && total.storesRefused > 0)
+  }
+
   @Test(arguments: [
     Canary.fsyncSkipped, .deduplicationOff, .damageTakenForAbsence, .boundTooSmall,
   ])

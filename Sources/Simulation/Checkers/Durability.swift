@@ -11,6 +11,9 @@ package struct Durability {
   /// An empty disk.
   package init() {}
 
+  /// How many batches the storage has reported.
+  package var storedCount: Int { min(stored.count, cutFrom - 1) }
+
   /// Work begins that may cut from `index` on, before it is reported.
   package mutating func mayCut(from index: LogIndex) {
     cutFrom = min(cutFrom, Int(index.rawValue))
