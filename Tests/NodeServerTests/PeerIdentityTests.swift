@@ -6,8 +6,8 @@ import NIOCore
 import NIOPosix
 import NodeRuntime
 import Replica
-import Synchronization
 import SegmentLog
+import Synchronization
 import Testing
 
 @testable import NodeServer
@@ -46,6 +46,7 @@ private struct TooLate: Error { let what: String }
 /// A peer that says who it is, by real connections, and then only listens.
 private final class SilentPeer: PeerTransportDelegate, Sendable {
   struct Heard {
+    var connectionCount = 0
     var messageCount = 0
     var wasRefused = false
     var wasLost = false
@@ -79,7 +80,9 @@ private final class SilentPeer: PeerTransportDelegate, Sendable {
   }
 
   func admits(_ peer: NodeID, store: UInt64) -> Bool { true }
-  func peerConnected(_ peer: NodeID, store: UInt64) {}
+  func peerConnected(_ peer: NodeID, store: UInt64) {
+    state.withLock { $0.connectionCount += 1 }
+  }
   func peerLost(_ peer: NodeID) { state.withLock { $0.wasLost = true } }
   func peerSaid(_ message: PeerMessage, peer: NodeID, at time: HostTime) {
     state.withLock { state in
@@ -111,6 +114,8 @@ private final class SilentPeer: PeerTransportDelegate, Sendable {
         flags: [
           "node.id=\(number)", "cluster.members=\(addresses)",
           "node.data_directory=\(directory)/node\(number)",
+          // And no silence of a peer is too long.
+          "time.peer_poll_milliseconds=30000",
         ] + flags
       ).load()
       return try await RunningNode.start(settings, logger: quiet)
@@ -120,12 +125,13 @@ private final class SilentPeer: PeerTransportDelegate, Sendable {
       1, third: stranger.port,
       ["raft.election_milliseconds_min=50000", "raft.election_milliseconds_max=60000"])
     try await eventually("node 1 talks to the stranger") { stranger.heard.messageCount > 0 }
-    #expect(!stranger.heard.wasRefused)
+    #expect(!stranger.heard.wasRefused && stranger.heard.connectionCount == 1)
     // Node 2 leads, and writes down whom it knows by the number 3.
     let second = try await start(2, third: member.port, [])
     try await eventually("node 1 refuses the stranger") {
       stranger.heard.wasRefused && stranger.heard.wasLost
     }
+    #expect(stranger.heard.connectionCount == 1, "it was refused on the connection that it had")
     #expect(!member.heard.wasRefused && !member.heard.wasLost)
     await second.stop()
     await first.stop()
