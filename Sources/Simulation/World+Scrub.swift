@@ -38,7 +38,7 @@ extension World {
     return SimulatedScrub(
       host.disk,
       plan: ScrubPlan(
-        bytesPerSecond: options.hasScrub ? 1 << 20 : 0, pauseNanoseconds: 10 * Span.second,
+        bytesPerSecond: options.hasScrub ? 1 << 40 : 0, pauseNanoseconds: 10 * Span.second,
         position: LogIndex(UInt64(nodeRandom.number(0...last))), at: now))
   }
 
