@@ -95,6 +95,10 @@ struct SegmentInspection: Sendable {
   mutating func distrust(_ index: LogIndex) {
     if let run = runs.first(where: { $0.holds(index) }) {
       drop(run)
+      // The file header may say the same of the batch before: then it is as doubtful.
+      if index == id.firstIndex, header?.previousHash == run.first.previousHash {
+        headerFault = headerFault ?? .brokenChain
+      }
     } else if index == id.firstIndex, headerFault == nil {
       headerFault = .brokenChain
       if runs.isEmpty { proofAtEnd = .wholeFrame }

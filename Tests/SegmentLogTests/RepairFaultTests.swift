@@ -215,4 +215,21 @@ extension LogRepair {
       log.expectSame(damaged, "batch \(index)")
     }
   }
+
+  @Test func `a file header is doubted with the batch that says the same of the one before`() throws
+  {
+    // All of it may be of another history, and batch 4 that is committed does not fit.
+    let log = try SampleLog.ten()
+    let frame = try #require(log.frames(of: 1).first { $0.index == LogIndex(4) })
+    let damaged = log.system.copy()
+    var bytes = try #require(damaged.bytes(damaged.path(1)))
+    bytes[frame.bytes.lowerBound + 20] ^= 1
+    damaged.put(damaged.path(1), bytes)
+    for distrusted in [[], [LogIndex(5)]] {
+      let stretches = try inspected(damaged, knownDurable: 3, distrusting: Set(distrusted))
+        .stretches
+      let stretch = try #require(stretches.first { $0.missing?.contains(LogIndex(4)) == true })
+      #expect((stretch.lastHash == nil) == !distrusted.isEmpty)
+    }
+  }
 }
