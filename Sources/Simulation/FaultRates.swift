@@ -25,8 +25,10 @@ package struct FaultRates: Sendable {
   package var diskFullMean: Int64 = 0
   /// A disk is slow, or hangs, for a while.
   package var slowDiskMean: Int64 = 0
-  /// Durable, vouched-for bytes of one node change.
+  /// Durable bytes of one node's log change.
   package var damageMean: Int64 = 0
+  /// A copy of one node's hard state changes.
+  package var hardStateDamageMean: Int64 = 0
   /// A ledger snapshot of one node changes.
   package var snapshotDamageMean: Int64 = 0
   /// A system clock is set, stopped or started.
@@ -37,6 +39,8 @@ package struct FaultRates: Sendable {
   package var membersMean: Int64 = 0
   /// A machine loses its disk, and comes back with an empty one.
   package var wipeMean: Int64 = 0
+  /// An operator sets a rule for all nodes.
+  package var policyMean: Int64 = 0
   /// Of 1000 messages that tell of a vote, so many are followed by the sender's crash.
   package var crashAfterVotePermille = 0
   /// Of 1000 elections, so many are followed by the new leader's crash or isolation.
@@ -66,12 +70,14 @@ package struct FaultRates: Sendable {
     diskErrorMean = mean(300, 3...20)
     diskFullMean = mean(150, 5...20)
     slowDiskMean = mean(400, 2...10)
-    damageMean = mean(250, 5...20)
+    damageMean = mean(350, 2...12)
+    hardStateDamageMean = mean(300, 1...8)
     snapshotDamageMean = mean(300, 2...10)
     clockFaultMean = mean(400, 2...10)
     transferMean = mean(300, 2...10)
     membersMean = mean(400, 1...8)
     wipeMean = mean(500, 2...8)
+    policyMean = mean(300, 2...10)
     crashAfterVotePermille = random.pick([0, 0, 20, 100])
     strikeLeaderPermille = random.pick([0, 0, 200, 600])
     strikeLeaderWithin = random.pick([20, 100, 500]) * Span.millisecond

@@ -65,6 +65,10 @@ final class SimulatedHost {
   var term: Term?
   /// Snapshots whose bytes were changed on disk.
   var damagedSnapshots: Set<SnapshotID> = []
+  /// What was changed of the log after that.
+  var unvouchedDamage: [UnvouchedDamage] = []
+  /// By copy of the hard state, in order of the file, the bytes that one was changed to.
+  var rottenCopies: [Int: [UInt8]] = [:]
   /// The index up to which the hard state on disk vouches for the log.
   var vouched = LogIndex.zero
 

@@ -72,7 +72,7 @@ package struct NodeOptions: Sendable {
     electionTicksMax = electionTicksMin + random.number(4...40)
     inFlightMessagesMax = random.pick([1, 2, 8, 64])
     entriesPerMessageMax = random.pick([1, 3, 16, 256])
-    hasLease = random.chance(400)
+    hasLease = random.chance(500)
     batchEventsMax = random.pick([1, 4, 64, 8192])
     batchesInFlightMax = random.number(1...4)
     segmentByteCountMax = random.pick([1 << 10, 4 << 10, 16 << 10])

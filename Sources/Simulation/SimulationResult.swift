@@ -44,6 +44,8 @@ package struct SimulationStatistics: Sendable {
   package var startCount = 0
   /// Starts that failed for a disk error and were tried again.
   package var failedStarts = 0
+  /// Damaged batches that only later ones vouched for.
+  package var unvouchedDamageCount = 0
   /// Damaged logs that were mended with other nodes' batches, or begun to be.
   package var repairCount = 0
   /// Hosts that damage kept down for good.
@@ -86,6 +88,7 @@ package struct SimulationStatistics: Sendable {
     memberChangeCount += other.memberChangeCount
     newNodeCount += other.newNodeCount
     storesRefused += other.storesRefused
+    unvouchedDamageCount += other.unvouchedDamageCount
     failedStarts += other.failedStarts
     lostHosts += other.lostHosts
     repairCount += other.repairCount
@@ -110,7 +113,7 @@ package struct SimulationStatistics: Sendable {
       "faults: \(counts.isEmpty ? "none" : counts); \(diskFaultHits) disk operations failed, "
         + "\(failedStarts) starts failed, \(repairCount) repairs, "
         + "\(scrubbedSegments) segments mended by running nodes, "
-        + "\(lostHosts) hosts lost to damage",
+        + "\(lostHosts) hosts lost to damage, \(unvouchedDamageCount) newest batches damaged",
       "\(memberChangeCount) changes of members, \(newNodeCount) nodes under new numbers, "
         + "\(storesRefused) connections of nodes without their disks refused",
       "settled at most \(settledAfterMax / Span.millisecond) ms after the faults",

@@ -14,6 +14,7 @@ extension World {
   func beginOperation(_ client: Int) {
     guard !isSettling else { return }
     let operation = workload.begin(client: client)
+    if workload.random.chance(200) { beginRead(of: workload.operations[operation].draft) }
     sendCall(operation)
     if workload.random.chance(options.workload.twicePermille) { sendCall(operation) }
     schedule(

@@ -20,11 +20,16 @@ import SegmentLog
 ///   who never comes back: a number that has left, which its log does not surely say;
 /// - any partition, delay, loss and repetition of messages;
 /// - un-synced writes lost, torn, or kept out of order; failed syncs, writes and reads; a full disk;
-/// - durable bytes that change on a minority of the nodes, where the hard state vouches for them, so
-///   that they are known as damage at the next start. What no later write and no hard state vouches
-///   for (the newest batches, the hard state itself) no node alone can tell from what was never
-///   written, so bit rot, lost and misdirected writes are put into vouched-for bytes only. A node
-///   counts among the minority until it has mended its log and votes again;
+/// - durable bytes of the log that change on a minority of the nodes, where something shows that they
+///   had been whole: the hard state vouches for the batch, a later batch stands on the disk, or the
+///   segment has a successor. The newest batch, while the hard state does not vouch for it, cannot be
+///   told from a torn write, and is cut: a node that had acknowledged it has then lost it unknowingly,
+///   which the protocol does not promise to survive. So it stays whole, and where a conflict cuts the
+///   log right after a damaged batch, that one is whole again. A node counts among the minority until
+///   it has mended its log and votes again;
+/// - one copy of two of the hard state that changes, in each of its slots, on any node. Both copies of
+///   the newest slot look as if the write of the newest state had been torn, and a write that the disk
+///   forgets leaves an older state in both: the node could vote twice, so neither happens;
 /// - ledger snapshots that change on any node: they only save the time of a replay;
 /// - system clocks set by any amount, backwards, and standing still, while a process runs, as long as
 ///   there are time servers (by 200 ms without); at its start they are within `rawOffsetMax` of true
@@ -76,6 +81,7 @@ extension World {
       return true
     case .slowDisk: slowDown(host)
     case .damage: return damage(host)
+    case .hardStateDamage: return damageHardState(host)
     case .snapshotDamage: return damageSnapshot(host)
     case .clockFault:
       upsetClock(host)
@@ -83,6 +89,7 @@ extension World {
     case .transfer: if isRunning { ask(.transferLeadership(to: nil), at: host) }
     case .members: return changeMembers(askedAt: host)
     case .wipe: return wipe(host)
+    case .policy: if isRunning { ask(nextPolicy(), at: host) }
     }
     return isRunning
   }

@@ -91,6 +91,16 @@ extension World {
     act(host, host.life) { node, _ in node.administer(request, token: token) }
   }
 
+  /// A rule that payments and clocks do not meet, for the model of the ledger has none.
+  func nextPolicy() -> OperatorRequest {
+    switch faultRandom.number(0...3) {
+    case 0: .setPolicy(.segmentBytes, to: faultRandom.pick([4 << 10, 8 << 10, 64 << 10]))
+    case 1: .setPolicy(.compressionLevel, to: faultRandom.pick([0, 3, 9, 12]))
+    case 2: .setPolicy(.indexBytes, to: faultRandom.pick([4 << 10, 16 << 10]))
+    default: .setPolicy(.retainDays, to: Int64(faultRandom.number(0...36_500)))
+    }
+  }
+
   /// An operator looks at the members as the log has them, and asks for one change.
   func changeMembers(askedAt host: SimulatedHost) -> Bool {
     // Mostly at a node that can know the leader.
@@ -193,6 +203,8 @@ extension World {
     host.disk.wipe()
     host.durability = Durability()
     host.damagedSnapshots = []
+    host.unvouchedDamage = []
+    host.rottenCopies = [:]
     host.vouched = .zero
     host.term = nil
     host.store = 0

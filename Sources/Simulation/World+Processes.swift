@@ -154,6 +154,7 @@ extension World {
     guard host.isUp else { return }
     trace.note(now, "node \(host.id.rawValue) crashes: \(reason())")
     if let process = host.process, process.isStoring {
+      mendBeforeCut(host, process.current)
       host.disk.cutPower(
         afterOperations: faultRandom.number(0...3 * process.current.count + 4))
       _ = try? process.performCurrent()

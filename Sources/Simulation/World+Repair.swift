@@ -37,6 +37,8 @@ extension World {
     switch repair.log.state {
     case .whole:
       trace.note(now, "node \(host.id.rawValue) has mended its log")
+      host.unvouchedDamage = []
+      host.durability.mended(from: host.vouched.next, checks.committed)
       leaveRepair(host)
       start(host)
     case .hopeless(let index):

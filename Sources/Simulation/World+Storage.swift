@@ -21,6 +21,7 @@ extension World {
   /// A group's time is over: its file operations happen now, and the node hears of it.
   func finishStorage(_ host: SimulatedHost, _ life: Int) {
     guard host.life == life, let process = host.process, process.isStoring else { return }
+    mendBeforeCut(host, process.current)
     if host.disk.faults.failsNextSync { host.disk.faults.tearsInOrder = !mayScatter(host) }
     do {
       let report = try process.performCurrent()

@@ -94,7 +94,8 @@ enum WorldEvent {
 package enum FaultKind: String, Sendable, CaseIterable {
   /// See ``FaultRates`` for each.
   case kill, crash, blackout, rollingRestart, pause, partition, clog, disconnect
-  case diskError, diskFull, slowDisk, damage, snapshotDamage, clockFault, transfer, members, wipe
+  case diskError, diskFull, slowDisk, damage, hardStateDamage, snapshotDamage
+  case clockFault, transfer, members, wipe, policy
 
   /// The mean time between two of them, nanoseconds; 0 is never.
   func mean(_ rates: FaultRates) -> Int64 {
@@ -111,11 +112,13 @@ package enum FaultKind: String, Sendable, CaseIterable {
     case .diskFull: rates.diskFullMean
     case .slowDisk: rates.slowDiskMean
     case .damage: rates.damageMean
+    case .hardStateDamage: rates.hardStateDamageMean
     case .snapshotDamage: rates.snapshotDamageMean
     case .clockFault: rates.clockFaultMean
     case .transfer: rates.transferMean
     case .members: rates.membersMean
     case .wipe: rates.wipeMean
+    case .policy: rates.policyMean
     }
   }
 }

@@ -98,6 +98,20 @@ import Testing
     #expect(throws: Violation.self) { try cutting.recovered(NodeID(1), found: []) }
   }
 
+  @Test func `a repair gives up what is not committed, and nothing else`() throws {
+    let one = try batch(1)
+    var log = CommittedLog()
+    _ = try log.commits(
+      NodeID(1), from: LogIndex(1), through: LogIndex(1), of: [one], in: Term(1))
+    var checker = Durability()
+    checker.append(one.header.hash)
+    checker.append(.zero)
+    checker.mended(from: LogIndex(1), log)
+    var losing = checker
+    try checker.recovered(NodeID(1), found: [one.header.hash])
+    #expect(throws: Violation.self) { try losing.recovered(NodeID(1), found: []) }
+  }
+
   @Test func `true time outside the bound of a clock that claims it`() throws {
     var checker = HonestTime()
     var reading = ClockReading(

@@ -76,6 +76,22 @@ import Testing
     #expect(total.memberChangeCount > 0 && total.newNodeCount > 0 && total.storesRefused > 0)
   }
 
+  @Test func `damage of the newest batches and of the hard state is mended`() {
+    var total = SimulationStatistics()
+    for seed in 1...16 as ClosedRange<UInt64> {
+      var options = options(seed)
+      options.nodeCount = max(options.nodeCount, 3)
+      options.node.recordCommitTicks = 100
+      options.faults.damageMean = 500_000_000
+      options.faults.hardStateDamageMean = 100_000_000
+      options.faults.killMean = 1_000_000_000
+      let result = World(options).run()
+      #expect(result.violation == nil, "seed \(seed): \(result.violation.map { "\($0)" } ?? "")")
+      total.add(result.statistics)
+    }
+    #expect(total.unvouchedDamageCount > 0 && total.repairCount > 0)
+  }
+
   @Test(arguments: [
     Canary.fsyncSkipped, .deduplicationOff, .damageTakenForAbsence, .boundTooSmall,
   ])

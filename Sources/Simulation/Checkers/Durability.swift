@@ -1,4 +1,5 @@
 package import Bytes
+import SegmentLog
 
 /// What a node was told is durable is on its disk after any crash, unless the crash came into the
 /// middle of a truncation that was asked for: the ground that votes and acknowledgements stand on.
@@ -17,6 +18,15 @@ package struct Durability {
   /// Work begins that may cut from `index` on, before it is reported.
   package mutating func mayCut(from index: LogIndex) {
     cutFrom = min(cutFrom, Int(index.rawValue))
+  }
+
+  /// The node has mended its log, of which the hard state vouches for nothing from `index` on: what
+  /// no other node had it may have given up there, but nothing that is committed.
+  package mutating func mended(from index: LogIndex, _ committed: CommittedLog) {
+    for place in Int(index.rawValue) - 1..<max(stored.count, Int(index.rawValue) - 1) {
+      let agreed = committed[LogIndex(UInt64(place) + 1)]?.header.hash
+      if agreed != stored[place] { return mayCut(from: LogIndex(UInt64(place) + 1)) }
+    }
   }
 
   /// A truncation is reported.
