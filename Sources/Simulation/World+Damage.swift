@@ -27,7 +27,9 @@ extension World {
     guard host.vouched > .zero, reserveSuspect(host) else { return false }
     let index = LogIndex(UInt64(faultRandom.number(1...Int(host.vouched.rawValue))))
     guard let place = host.disk.place(of: index) else { return false }
-    corrupt(host, place.path, somewhere(in: place.range))
+    // A batch in another one's place is whole in itself.
+    corrupt(
+      host, place.path, faultRandom.chance(300) ? place.range : somewhere(in: place.range))
     return true
   }
 
@@ -108,16 +110,29 @@ extension World {
   /// Where a copy lies: two slots of two, each at the beginning of a block.
   private static func copyRange(_ copy: Int) -> Range<Int> { copy * 4096..<copy * 4096 + 512 }
 
-  /// A flipped bit, inverted bytes, or another file's.
+  /// A flipped bit, inverted bytes, noise, a write that the disk never carried out (phantom), or one
+  /// that was meant for another place (misdirected).
   private func corrupt(_ host: SimulatedHost, _ path: String, _ range: Range<Int>) {
-    let kind = faultRandom.number(0...2)
+    let kind = faultRandom.number(0...4)
+    let stranger = kind == 4 ? anyBatch(of: host) : []
     host.disk.corrupt(path, range) { bytes, random in
+      let whole = bytes
       switch kind {
       case 0: bytes[random.number(0...bytes.count - 1)] ^= 1 << UInt8(random.number(0...7))
       case 1: for place in bytes.indices { bytes[place] = 0xa5 ^ bytes[place] }
-      default: for place in bytes.indices { bytes[place] = UInt8(random.number(0...255)) }
+      case 2: for place in bytes.indices { bytes[place] = UInt8(random.number(0...255)) }
+      case 3: for place in bytes.indices { bytes[place] = 0 }
+      default: for (place, byte) in zip(bytes.indices, stranger) { bytes[place] = byte }
       }
+      if bytes == whole { bytes[0] ^= 1 }
     }
+  }
+
+  /// A batch's bytes as they are on a disk.
+  private func anyBatch(of host: SimulatedHost) -> [UInt8] {
+    let index = LogIndex(UInt64(faultRandom.number(1...max(1, host.durability.storedCount))))
+    guard let place = host.disk.place(of: index) else { return [] }
+    return host.disk.bytes(place.path).map { Array($0[place.range]) } ?? []
   }
 
   /// The canary: cuts the log at the damage and lets the hard state vouch for nothing. False where

@@ -76,6 +76,23 @@ import Testing
     #expect(total.memberChangeCount > 0 && total.newNodeCount > 0 && total.storesRefused > 0)
   }
 
+  @Test func `running nodes mend their sealed segments`() {
+    var total = SimulationStatistics()
+    for seed in 1...12 as ClosedRange<UInt64> {
+      var options = options(seed)
+      options.calm()
+      options.nodeCount = 3
+      options.hasScrub = true
+      options.node.segmentByteCountMax = 1 << 10
+      options.node.recordCommitTicks = 5
+      options.faults.damageMean = 500_000_000
+      let result = World(options).run()
+      #expect(result.violation == nil, "seed \(seed): \(result.violation.map { "\($0)" } ?? "")")
+      total.add(result.statistics)
+    }
+    #expect(total.scrubbedSegments > 0)
+  }
+
   @Test func `damage of the newest batches and of the hard state is mended`() {
     var total = SimulationStatistics()
     for seed in 1...16 as ClosedRange<UInt64> {
