@@ -6,9 +6,9 @@ package struct PosixFileSystem: LogFileSystem {
   /// The host's file system.
   package init() {}
 
-  /// Creates a directory and its parents where they are missing (mode 0750).
+  /// Creates a directory and its parents where they are missing (mode 0750), durably.
   package func createDirectory(_ path: String) throws(FileError) {
-    if Glibc.mkdir(path, 0o750) == 0 { return }
+    if Glibc.mkdir(path, 0o750) == 0 { return try syncParent(of: path) }
     switch errno {
     case EEXIST:
       return
@@ -18,9 +18,16 @@ package struct PosixFileSystem: LogFileSystem {
       }
       try createDirectory(String(path[..<slash]))
       try check(Glibc.mkdir(path, 0o750), .createDirectory, path)
+      try syncParent(of: path)
     case let code:
       throw FileError(operation: .createDirectory, path: path, errno: code)
     }
+  }
+
+  private func syncParent(of path: String) throws(FileError) {
+    let slash = path.lastIndex(of: "/")
+    try syncDirectory(
+      slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? ".")
   }
 
   /// The names in a directory, sorted, without `.` and `..`.
@@ -88,6 +95,13 @@ package struct PosixFileSystem: LogFileSystem {
     }
     defer { close(Int32(descriptor)) }
     try check(fsync(Int32(descriptor)), .syncDirectory, directory)
+  }
+
+  /// Bytes that this user may still write to the disk (statvfs(3)).
+  package func freeByteCount(_ directory: String) -> UInt64? {
+    var status = statvfs()
+    guard statvfs(directory, &status) == 0 else { return nil }
+    return UInt64(status.f_bavail) * UInt64(status.f_frsize)
   }
 }
 

@@ -45,6 +45,9 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
 
   /// A peer that does not answer for so long is asked again.
   private static var patienceTicks: Int { 100 }
+  /// A batch that no node has whole is asked for again for so long: nodes that run mend their logs,
+  /// too, and may have it soon.
+  private static var hopeTicks: Int { 500 }
   /// Most batches in one request.
   private static var requestCountMax: UInt64 { 512 }
 
@@ -60,6 +63,9 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
   private var disputed: Set<LogIndex> = []
   /// Who was asked last: the next one comes after it.
   private var lastAsked: Int?
+  private var tickCount = 0
+  /// When all had said that they do not have the batch whole.
+  private var lostSince: Int?
   /// The batch that the words of the sources are about.
   private var askedIndex: LogIndex?
   /// What has become of it.
@@ -155,9 +161,11 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
 
   /// One tick has passed: what is to be asked, and of whom.
   package mutating func tick() -> [(message: PeerMessage, to: NodeID)] {
+    tickCount += 1
     guard state == .underway, let missing = log.nextMissing else { return [] }
     if askedIndex != missing {
       askedIndex = missing
+      lostSince = nil
       for place in sources.indices {
         sources[place].word = .nothing
         sources[place].askedTicks = nil
@@ -259,7 +267,9 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
     guard !isOpen else { return }
     let isKnownNowhere = sources.allSatisfy { $0.word != .cannot(.lost) }
     guard isKnownNowhere else {
-      state = .hopeless(index)
+      let since = lostSince ?? tickCount
+      lostSince = since
+      if sources.isEmpty || tickCount - since >= Self.hopeTicks { state = .hopeless(index) }
       return
     }
     do throws(LogError) {

@@ -19,11 +19,12 @@ package enum ScrubTarget: Hashable, Sendable {
 package struct ScrubPlan: Sendable {
   /// What is to be done now.
   package enum Order: Sendable {
-    /// Check this segment; answer with ``checked(_:at:)`` or ``failed(_:at:)``.
+    /// Check this segment; answer with ``checked(_:at:)`` or ``failed(_:in:at:)``.
     case check(ScrubTarget)
     /// Ask a node for batches; its answer goes to ``received(_:from:at:)``.
     case ask(BatchesRequest, NodeID)
-    /// Write these batches; answer with ``mended(_:at:)`` or ``failed(_:at:)``.
+    /// Write these batches; answer with ``mended(_:at:)`` or
+    /// ``failed(_:in:at:)``.
     case mend([Batch])
   }
 
@@ -56,6 +57,8 @@ package struct ScrubPlan: Sendable {
   private struct Suspect {
     let segment: SegmentID
     var due: Int64
+    /// When it was tried last, if it was.
+    var tried: Int64?
     /// How long it waits if it cannot be mended.
     var wait: Int64
   }
@@ -124,7 +127,8 @@ package struct ScrubPlan: Sendable {
     if case .asking(let finding) = state, finding.segment == segment { return }
     // What is known to be damaged waits for its next try.
     guard !suspects.contains(where: { $0.segment == segment }) else { return }
-    suspects.append(Suspect(segment: segment, due: .min, wait: Self.retryNanoseconds))
+    suspects.append(
+      Suspect(segment: segment, due: .min, tried: nil, wait: Self.retryNanoseconds))
   }
 
   /// A connection to the peer is up, or broke.
@@ -133,7 +137,10 @@ package struct ScrubPlan: Sendable {
     if isConnected {
       connected.append(peer)
       // It may have what the others had not.
-      for place in suspects.indices { suspects[place].due = .min }
+      for place in suspects.indices {
+        let soon = (suspects[place].tried ?? .min / 2) + Self.retryNanoseconds
+        suspects[place].due = min(suspects[place].due, soon)
+      }
     }
     guard asked?.peer == peer else { return }
     asked = nil
@@ -163,9 +170,7 @@ package struct ScrubPlan: Sendable {
       let seconds = Double(finding.byteCount) / Double(max(bytesPerSecond, 1))
       due = now + Int64(seconds * 1e9)
     }
-    if !finding.stretches.isEmpty, !damaged.contains(finding.segment) {
-      damaged.append(finding.segment)
-      damaged.sort()
+    if !finding.stretches.isEmpty, noteDamaged(finding.segment) {
       notes += finding.stretches.map(Note.damaged)
     }
     refused.removeAll()
@@ -178,12 +183,26 @@ package struct ScrubPlan: Sendable {
     go(on: finding, at: now)
   }
 
-  /// A check or a write has failed.
-  package mutating func failed(_ error: LogError, at now: Int64) {
+  /// The check of a segment, or a write to it, has failed: it counts as damaged, and is tried again;
+  /// the pass goes on after it.
+  package mutating func failed(_ error: LogError, in segment: SealedSegment, at now: Int64) {
     notes.append(.failed(error))
-    if case .working(.segment(let segment)) = state { retry(segment, at: now) }
-    due = max(due, now + Self.retryNanoseconds)
+    if case .working(.after) = state {
+      position = segment.lastIndex
+      due = now + Self.retryNanoseconds
+    }
+    noteDamaged(segment.id)
+    retry(segment.id, at: now)
     state = .resting
+  }
+
+  /// Whether it was not known.
+  @discardableResult
+  private mutating func noteDamaged(_ segment: SegmentID) -> Bool {
+    guard !damaged.contains(segment) else { return false }
+    damaged.append(segment)
+    damaged.sort()
+    return true
   }
 
   /// A node has answered.
@@ -240,6 +259,7 @@ package struct ScrubPlan: Sendable {
     suspects.removeAll { $0.segment == segment }
     suspects.append(
       Suspect(
-        segment: segment, due: now + wait, wait: min(2 * wait, Self.retryNanosecondsMax)))
+        segment: segment, due: now + wait, tried: now,
+        wait: min(2 * wait, Self.retryNanosecondsMax)))
   }
 }

@@ -22,6 +22,9 @@ package struct ScrubFinding: Sendable {
 /// writes damaged ones anew with the other nodes' batches. It reads and writes files: its thread is
 /// not the node's.
 package struct SegmentScrubber<FileSystem: LogFileSystem>: ~Copyable, Sendable {
+  /// A segment is written again only where so many more would find room: the log's own writes come
+  /// first, and end the node where there is none.
+  private static var roomFactor: UInt64 { 4 }
   /// Batches in one request at most.
   private static var requestCountMax: UInt64 { 512 }
 
@@ -39,10 +42,12 @@ package struct SegmentScrubber<FileSystem: LogFileSystem>: ~Copyable, Sendable {
     self.logDirectory = logDirectory
   }
 
-  /// Reads all of a segment from the disk, and mends what needs nobody's help. Errors: files.
+  /// Reads all of a segment from the disk, and mends what needs nobody's help. Errors: files, and too
+  /// little room.
   package mutating func check(_ segment: SealedSegment) throws(LogError) -> ScrubFinding {
     self.segment = segment
     distrusting.removeAll()
+    if repair.take() != nil { try? files.removeUnfinished(logDirectory) }
     return try inspect(segment, fits: true)
   }
 
@@ -71,7 +76,14 @@ package struct SegmentScrubber<FileSystem: LogFileSystem>: ~Copyable, Sendable {
   ) throws(LogError) -> ScrubFinding {
     var found = try LogRepair.inspect(
       files, directory: logDirectory, sealed: segment, distrusting: distrusting)
-    try found.mend([])
+    if !found.isWhole {
+      let room = files.freeByteCount(logDirectory) ?? .max
+      guard room / Self.roomFactor >= segment.byteCount else {
+        throw .file(.noRoom(logDirectory))
+      }
+      // What lacks batches is not begun before they are here.
+      if found.nextMissing == nil { try found.mend([]) }
+    }
     return keep(found, of: segment, fits: fits)
   }
 
@@ -90,7 +102,7 @@ package struct SegmentScrubber<FileSystem: LogFileSystem>: ~Copyable, Sendable {
       // An operator has brought the file back.
       segment.fileWasReplaced()
     }
-    repair = consume found
+    if missing != nil { repair = consume found }
     return ScrubFinding(
       segment: segment.id, last: segment.lastIndex, byteCount: segment.byteCount,
       stretches: stretches, missing: missing, fits: fits)

@@ -35,14 +35,17 @@ package struct SnapshotBuilder<FileSystem: LogFileSystem>: Sendable {
   private let directory: SnapshotDirectory<FileSystem>
   private let reader: LogReader<FileSystem>
   private let configuration: ReplicaConfiguration
+  private let met: @Sendable (LogError) -> Void
 
-  /// A builder over a node's snapshots and a reader of its log.
+  /// A builder over a node's snapshots and a reader of its log; what goes wrong with the log goes to
+  /// `met`, too.
   package init(
     _ directory: SnapshotDirectory<FileSystem>, reader: LogReader<FileSystem>,
-    configuration: ReplicaConfiguration
+    configuration: ReplicaConfiguration, met: @escaping @Sendable (LogError) -> Void = { _ in }
   ) {
     self.directory = directory
     self.reader = reader
+    self.met = met
     // Nothing here is sent to followers.
     var configuration = configuration
     configuration.cacheByteCountMax = 0
@@ -94,6 +97,7 @@ package struct SnapshotBuilder<FileSystem: LogFileSystem>: Sendable {
       do throws(LogError) {
         batches = try reader.batches(from: next, byteLimit: Self.readByteCount, through: last)
       } catch {
+        met(error)
         throw .log(error.sentence)
       }
       guard let end = batches.last else { return }

@@ -20,6 +20,8 @@ package enum StartProblem: Error, CustomStringConvertible {
   case log(LogError)
   /// No node has this batch whole.
   case everyCopyDamaged(LogIndex)
+  /// The operator vouches for a log that is damaged, or that nobody doubts.
+  case nothingToVouchFor
   /// A file operation failed.
   case file(FileError)
   /// An address cannot be bound.
@@ -35,6 +37,10 @@ package enum StartProblem: Error, CustomStringConvertible {
       "batch \(index.rawValue) of the log is damaged here, and no other node has it whole: all nodes "
         + "were asked. The cluster cannot go on without it; nothing has been given up. Restore a copy "
         + "of the segment from a backup or an archive into one node's data directory"
+    case .nothingToVouchFor:
+      "--vouch-for-log is for one start of a node that abstains because its disk lost what it had "
+        + "acknowledged; this one does not, or its log is damaged and must be mended first: start it "
+        + "without"
     case .file(let error): "\(error)"
     case .bind(let address, let reason): "cannot listen on \(address): \(reason)"
     }
@@ -112,7 +118,7 @@ struct RunningNode: Sendable {
       met: { scrub.met($0) })
     let snapshots = SnapshotQueue(
       settings, loop: loop, pool: backgroundPool, reader: reader,
-      lastSequence: recovered.snapshotSequence, logger: logger)
+      lastSequence: recovered.snapshotSequence, logger: logger, met: { scrub.met($0) })
     let identity = settings.identity
     let environment = LoopEnvironment(
       clock: clock, transport: transport, storage: storage, reader: reader, readers: readers,
@@ -159,9 +165,15 @@ extension RunningNode {
     _ settings: NodeSettings, loop: any EventLoop, clock: HostClock, logger: Logger
   ) async throws -> NodeRecovery<PosixFileSystem> {
     do {
-      return try NodeRecovery(settings, logger: logger)
-    } catch {
+      let recovery = try NodeRecovery(settings, logger: logger)
+      guard recovery.wasVouchedFor || !settings.isLogVouchedFor else {
+        throw StartProblem.nothingToVouchFor
+      }
+      return recovery
+    } catch let error as StartProblem {
       guard case .log(let damage) = error, damage.mayBeMended else { throw error }
+      // Nobody has looked at what is missing now: the operator's word is not about that.
+      guard !settings.isLogVouchedFor else { throw StartProblem.nothingToVouchFor }
       logger.error("the log is damaged", metadata: ["error": "\(damage.sentence)"])
     }
     try await RepairService.run(settings, loop: loop, clock: clock, logger: logger)
@@ -308,14 +320,16 @@ extension SnapshotQueue {
   /// The queue of a node with these settings, whose newest snapshot ends with `lastSequence`.
   fileprivate convenience init(
     _ settings: NodeSettings, loop: any EventLoop, pool: NIOThreadPool,
-    reader: LogReader<PosixFileSystem>, lastSequence: EventSequence, logger: Logger
+    reader: LogReader<PosixFileSystem>, lastSequence: EventSequence, logger: Logger,
+    met: @escaping @Sendable (LogError) -> Void
   ) {
     let directory = SnapshotDirectory(
       PosixFileSystem(), dataDirectory: settings.dataDirectory,
       clusterID: settings.replica.cluster)
     self.init(
       loop: loop, pool: pool,
-      builder: SnapshotBuilder(directory, reader: reader, configuration: settings.replica),
+      builder: SnapshotBuilder(
+        directory, reader: reader, configuration: settings.replica, met: met),
       schedule: SnapshotSchedule(
         eventsMin: UInt64(settings[.snapshotEvents]), lastSequence: lastSequence),
       logger: logger, halt: { Halt.now($0, logger: logger) })

@@ -46,8 +46,19 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     self.errno = errno
   }
 
-  /// Whether the disk cannot give bytes back that it has (`EIO`): damage, like wrong bytes.
-  var isUnreadable: Bool { operation == .read && errno == 5 }
+  /// Whether the disk cannot give back what it has (`EIO`, and of a damaged file system `EBADMSG` and
+  /// `EUCLEAN`): damage, like wrong bytes.
+  var isUnreadable: Bool {
+    switch operation {
+    case .read, .open, .size: [5, 74, 117].contains(errno)
+    default: false
+    }
+  }
+
+  /// No room is left (`ENOSPC`).
+  package static func noRoom(_ path: String) -> FileError {
+    FileError(operation: .preallocate, path: path, errno: 28)
+  }
 
   /// Whether a file is not there (`ENOENT`).
   var isMissing: Bool { operation == .open && errno == 2 }
@@ -90,6 +101,13 @@ package protocol LogFileSystem: Sendable {
   func rename(_ path: String, to newPath: String) throws(FileError)
   /// Makes creations, removals and renames in a directory durable.
   func syncDirectory(_ directory: String) throws(FileError)
+  /// How many bytes may still be written to the disk that a directory is on; nil: nobody knows.
+  func freeByteCount(_ directory: String) -> UInt64?
+}
+
+extension LogFileSystem {
+  /// Nobody knows.
+  package func freeByteCount(_ directory: String) -> UInt64? { nil }
 }
 
 /// An open file; the last reference closes it. Reads at any time from any thread.

@@ -44,8 +44,15 @@ package final class LogReader<FS: LogFileSystem>: Sendable {
     return try reading { () throws(LogError) in
       var run = BatchRun(next: index, byteLimit: byteLimit, last: last)
       while !run.isFull {
-        guard case .place(let place) = try found(positions.lookup(run.next), index) else { break }
+        let next = run.next
+        guard case .place(let place) = try found(positions.lookup(next), index) else { break }
         try read(place, into: &run, &opener)
+        guard run.isFull || run.next > next else {
+          // Whole batches stand there, and none of them is the one that was written there.
+          throw .damaged(
+            segment: place.segment, offset: place.offset, index: next,
+            reason: .outOfOrder(expected: next, found: next.previous), proof: .wholeFrame)
+        }
       }
       return run.batches
     }

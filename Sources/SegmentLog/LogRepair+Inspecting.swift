@@ -166,7 +166,7 @@ extension LogRepair {
       fileSystem, directory: directory, clusterID: sealed.clusterID, segments: segments,
       plan: RepairPlan(sealed: segments[0], last: sealed.last), after: sealed.before,
       knownDurable: sealed.last.index)
-    repair.sealed = (sealed.digests, sealed.positions)
+    repair.sealed = (sealed.digests, sealed.byteCount, sealed.positions)
     return repair
   }
 }

@@ -201,6 +201,8 @@ extension LogRepair {
     guard let done = output else { return }
     output = nil
     let end = done.summary.byteCount
+    // Readers know where its batches lie, and their bytes are the leader's.
+    if let sealed, sealed.byteCount != end { throw .contradicted(done.summary.lastIndex) }
     let tail = try self.footer(of: done.summary, footer)
     try files { () throws(FileError) in
       if !tail.isEmpty { try done.file.write(tail.span.bytes, at: end) }
@@ -242,7 +244,7 @@ extension LogRepair {
 
 extension LogFileSystem {
   /// Removes what a repair that did not come to its end has left.
-  func removeUnfinished(_ directory: String) throws(FileError) {
+  package func removeUnfinished(_ directory: String) throws(FileError) {
     for name in try list(directory) where SegmentID.isUnfinished(fileName: name) {
       try remove(directory + "/" + name)
     }

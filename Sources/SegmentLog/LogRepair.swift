@@ -37,8 +37,9 @@ package struct LogRepair<FS: LogFileSystem>: ~Copyable, Sendable {
   var hasBegun = false
   /// Whether an error has ended it.
   var hasFailed = false
-  /// The digests of the sealed segment that is repaired beside its writer, and where readers look.
-  var sealed: (digests: LedgerDigests, positions: LogPositions)?
+  /// Of the sealed segment that is repaired beside its writer: its digests, where its batches end, and
+  /// where readers look.
+  var sealed: (digests: LedgerDigests, byteCount: UInt64, positions: LogPositions)?
 
   /// A run, and where it is.
   struct LocatedRun: Sendable {

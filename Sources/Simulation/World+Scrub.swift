@@ -9,6 +9,8 @@ final class SimulatedScrub {
   var plan: ScrubPlan
   /// What is under way with files.
   var order: ScrubPlan.Order?
+  /// The segment that was checked last.
+  var segment: SealedSegment?
   private var scrubber: SegmentScrubber<SimulatedDisk>
 
   init(_ disk: SimulatedDisk, plan: ScrubPlan) {
@@ -85,6 +87,7 @@ extension World {
       switch order {
       case .check(let target):
         let segment = process.sealedSegment(target)
+        process.scrub.segment = segment
         process.scrub.plan.checked(
           try segment.map { (segment) throws(LogError) in try process.scrub.check(segment) },
           at: now)
@@ -93,7 +96,9 @@ extension World {
       case .ask: break
       }
     } catch {
-      process.scrub.plan.failed(error, at: now)
+      if let segment = process.scrub.segment {
+        process.scrub.plan.failed(error, in: segment, at: now)
+      }
       // A fault that hit the scrub is no excuse for anything else.
       let isHit = host.disk.hitCount > hitCount && host.disk.takeHit()
       check { () throws(Violation) in

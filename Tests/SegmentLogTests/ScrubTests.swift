@@ -72,6 +72,27 @@ import Testing
     }
   }
 
+  @Test func `a reader is not held up by a batch that was meant for another place`() throws {
+    let log = try SampleLog.ten()
+    let system = log.system.copy()
+    let store = try MemoryStore.open(system, directory: directory, clusterID: cluster) { _ in }
+    let reader = LogReader(system, directory: directory, positions: store.positions)
+    // The last batch of a segment is whole, and is the first one.
+    let frames = log.frames(of: 5).filter { $0.index != nil }
+    let (first, last) = (try #require(frames.first), try #require(frames.last))
+    var bytes = try #require(system.bytes(system.path(5)))
+    bytes.replaceSubrange(last.bytes, with: bytes[first.bytes])
+    system.put(system.path(5), bytes)
+    let index = try #require(last.index)
+    for from in [index, index.previous, LogIndex(1)] {
+      guard case .damaged = logError({ _ = try reader.batches(from: from, byteLimit: .max) })
+      else {
+        Issue.record("a batch in the wrong place was given from \(from.rawValue)")
+        return
+      }
+    }
+  }
+
   @Test func `a reader finds the mended segment`() throws {
     let log = try SampleLog.ten()
     let system = log.system.copy()

@@ -31,8 +31,6 @@ extension NodeRecovery<PosixFileSystem> {
       logger.warning(
         "the disk lost what this node had acknowledged; it votes again because the operator vouches for its log"
       )
-    } else if settings.isLogVouchedFor {
-      logger.notice("the operator vouches for this log, which lacks nothing")
     }
     if isTailSuspect {
       logger.warning(

@@ -26,7 +26,7 @@ package struct ScrubProgress: Hashable, Sendable {
 /// Looks through a running node's sealed segments, and mends what has changed on disk with the other
 /// nodes' batches.
 ///
-/// `@unchecked Sendable`: `plan` and `task` are touched on `loop` only, `scrubber` by one job of
+/// `@unchecked Sendable`: `plan`, `segment` and `task` are touched on `loop` only, `scrubber` by one job of
 /// `pool` at a time; the rest is immutable or under a lock.
 final class ScrubService: @unchecked Sendable {
   private static let tickMilliseconds: Int64 = 100
@@ -40,6 +40,8 @@ final class ScrubService: @unchecked Sendable {
   private let scrubber: ScrubberBox
   private var plan: ScrubPlan
   private var task: RepeatedTask?
+  /// The segment that was checked last.
+  private var segment: SealedSegment?
   private let published = Mutex(ScrubProgress())
 
   /// A scrub over a started thread pool.
@@ -96,6 +98,7 @@ final class ScrubService: @unchecked Sendable {
     case .check(let target):
       storage.sealedSegment(target) { segment in
         guard let segment else { return self.checked(nil) }
+        self.segment = segment
         self.run({ scrubber throws(LogError) in try scrubber.check(segment) }, self.checked)
       }
     case .ask(let request, let peer):
@@ -129,7 +132,9 @@ final class ScrubService: @unchecked Sendable {
       loop.execute {
         switch result {
         case .success(let finding): then(finding)
-        case .failure(let error): self.plan.failed(error, at: self.now)
+        case .failure(let error):
+          guard let segment = self.segment else { preconditionFailure("a segment is checked first") }
+          self.plan.failed(error, in: segment, at: self.now)
         }
         self.tell()
       }

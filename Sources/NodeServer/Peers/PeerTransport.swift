@@ -267,7 +267,6 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
     // A new connection means that the peer gave up the old one.
     let old = connections.updateValue(connection, forKey: peer)
     old?.fail("the peer connected anew")
-    dials[peer]?.failures = 0
     logger.info("peer connected", metadata: ["peer": "\(peer.rawValue)"])
     // Later: the connection itself takes messages only when this has returned.
     loop.execute {
@@ -297,6 +296,9 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
     logger.info(
       "peer lost", metadata: ["peer": "\(peer.rawValue)", "reason": "\(reason)"])
     delegate?.peerLost(peer)
+    // One that ended at once may have been refused, and would be again.
+    let age = clock.now().monotonicNanoseconds - connection.createdMonotonicNanoseconds
+    if age > Self.helloNanosecondsMax { dials[peer]?.failures = 0 }
     dialLater(peer)
   }
 
