@@ -125,6 +125,17 @@ package final class SimulatedDisk: LogFileSystem, @unchecked Sendable {
     damage.append((path, offset, written))
   }
 
+  /// The whole log has been mended, with other bytes where another history's had been damaged.
+  func forgetDamage() { damage = [] }
+
+  /// Other bytes are written where the damage was: after a cut they are another history's.
+  func forgetDamage(_ path: String, _ range: Range<Int>) {
+    guard !damage.isEmpty else { return }
+    damage.removeAll {
+      $0.path == path && range.overlaps($0.offset..<$0.offset + $0.whole.count)
+    }
+  }
+
   /// Everything on it is gone.
   func wipe() {
     inodes = []
@@ -292,5 +303,8 @@ package final class SimulatedFile: LogFile, @unchecked Sendable {
   private func change(_ change: FileChange) {
     change.apply(to: &disk.inodes[inode].live)
     disk.inodes[inode].unsynced.append(change)
+    if case .write(let offset, let bytes) = change {
+      disk.forgetDamage(path, offset..<offset + bytes.count)
+    }
   }
 }

@@ -37,6 +37,7 @@ extension World {
     switch repair.log.state {
     case .whole:
       trace.note(now, "node \(host.id.rawValue) has mended its log")
+      host.disk.forgetDamage()
       host.unvouchedDamage = []
       host.durability.mended(from: host.vouched.next, checks.committed)
       leaveRepair(host)
