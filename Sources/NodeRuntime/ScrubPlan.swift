@@ -189,7 +189,8 @@ package struct ScrubPlan: Sendable {
     notes.append(.failed(error))
     if case .working(.after) = state {
       position = segment.lastIndex
-      due = now + Self.retryNanoseconds
+      // A disk that fails altogether is not to fill the operator's log.
+      due = now + Self.patienceNanoseconds
     }
     noteDamaged(segment.id)
     retry(segment.id, at: now)

@@ -170,6 +170,13 @@ extension EndToEnd {
         }
         try requireOnceEverywhere(record, cluster)
         try #require(try run("syncpay-audit", ["verify"] + cluster.copies()).status == 0)
+        // The word was for one loss: it is not taken for whatever may be lost later.
+        vouched.kill()
+        try vouched.start(["--vouch-for-log"])
+        try #require(try vouched.wait() == 1)
+        #expect(vouched.logText.contains("start it without"))
+        try cluster.restart(vouched)
+        try cluster.waitForAgreement()
       }
     }
 

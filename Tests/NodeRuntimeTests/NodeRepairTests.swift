@@ -127,6 +127,26 @@ import Testing
     #expect(throws: LogError.self) { _ = try node.recover() }
   }
 
+  @Test func `what all lack for now is asked for again, for a node may have mended it`() throws {
+    let node = try node(batches, knownDurable: 60)
+    damage(node, 35)
+    var repair = try repair(node)
+    for peer: UInt16 in [2, 3] { repair.setConnected(NodeID(peer), true) }
+    for tick in 0..<2000 where repair.state == .underway {
+      for sending in repair.tick() {
+        guard case .batchesRequest(let request) = sending.message else { continue }
+        let isMended = tick > 250 && sending.to == NodeID(3)
+        _ = try repair.receive(
+          .batches(
+            isMended
+              ? answer(request, from: batches)
+              : BatchesAnswer(first: request.first, problem: .lost)), from: sending.to)
+      }
+    }
+    #expect(repair.state == .whole)
+    _ = try node.recover()
+  }
+
   @Test func `a lost tail makes the node abstain, over restarts, in a term of its own`() throws {
     // The lost batches are of the term that the node knew, or it would hold a later leader's.
     let batches = sampleLog(60, every: 10, seed: 4, terms: false)

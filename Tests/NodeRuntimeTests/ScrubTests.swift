@@ -1,5 +1,6 @@
 // swift-format-ignore-file: NeverForceUnwrap, NeverUseForceTry
 import Bytes
+import Glibc
 import HostFiles
 import Raft
 import Replica
@@ -59,7 +60,13 @@ private final class ScrubbedNode {
       order = nil
       switch next {
       case .check(let target):
-        plan.checked(try worker.sealedSegment(target).map { try scrubber.check($0) }, at: now)
+        guard let segment = worker.sealedSegment(target) else {
+          plan.checked(nil, at: now)
+          break
+        }
+        do throws(LogError) { plan.checked(try scrubber.check(segment), at: now) } catch {
+          plan.failed(error, in: segment, at: now)
+        }
       case .mend(let batches): plan.mended(try scrubber.mend(batches), at: now)
       case .ask(let request, let peer):
         asked += 1
@@ -207,6 +214,25 @@ private final class ScrubbedNode {
     nodes[0].plan.setConnected(NodeID(3), true)
     try run(nodes, seconds: 25...40)
     #expect(nodes[0].isWhole, "\(nodes[0].notes)")
+  }
+
+  @Test func `a segment that cannot be read holds up no other, and is told`() throws {
+    let batches = sampleLog(60, every: 10, seed: 29)
+    let nodes = try (1...2).map { try ScrubbedNode($0, batches) }
+    connect(nodes)
+    let path = ScrubbedNode.path(nodes[0].node, 1)
+    let whole = nodes[0].files[1]
+    try PosixFileSystem().remove(path)
+    try PosixFileSystem().createDirectory(path)  // It opens, and reading it fails.
+    nodes[0].damage(45)
+    try run(nodes, seconds: 0...9)
+    #expect(nodes[0].plan.passCount > 0 && nodes[0].plan.checkedCount >= 4)
+    #expect(nodes[0].notes.contains("failed") && nodes[0].notes.contains("mended 41"))
+    #expect(nodes[0].plan.damaged.map(\.firstIndex.rawValue) == [11])
+    #expect(rmdir(path) == 0)
+    writeBytes(whole, to: path)
+    try run(nodes, seconds: 10...60)
+    #expect(nodes[0].isWhole && nodes[0].plan.damaged.isEmpty, "\(nodes[0].notes)")
   }
 
   @Test func `a file that is gone is written again`() throws {

@@ -133,7 +133,7 @@ final class ScrubService: @unchecked Sendable {
         switch result {
         case .success(let finding): then(finding)
         case .failure(let error):
-          guard let segment = self.segment else { preconditionFailure("a segment is checked first") }
+          guard let segment = self.segment else { preconditionFailure("it was checked first") }
           self.plan.failed(error, in: segment, at: self.now)
         }
         self.tell()
