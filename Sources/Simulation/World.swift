@@ -96,9 +96,15 @@ package final class World {
     statistics.operationCount = workload.operations.count
     statistics.messageCount = network.sentCount
     statistics.diskFaultHits = hosts.reduce(0) { $0 + $1.disk.hitCount }
-    return SimulationResult(
+    let result = SimulationResult(
       options: options, violation: violation, traceHash: trace.hash, trace: trace.lines,
       statistics: statistics, files: violation == nil ? [] : files())
+    // A process knows its host: the memory of thousands of worlds would stay.
+    for host in hosts {
+      host.process = nil
+      host.repair = nil
+    }
+    return result
   }
 
   /// Enters an event `delay` nanoseconds from now.
