@@ -62,6 +62,8 @@ package struct SegmentScrubber<FileSystem: LogFileSystem>: ~Copyable, Sendable {
       return keep(current, of: segment, fits: true)
     } catch {
       switch error {
+      // What was whole a moment ago has rotted since.
+      case .damaged: return try inspect(segment, fits: true)
       case .outOfOrder, .brokenChain: break
       // One of them is of another history: with both gone, what is committed fills the gap.
       case .contradicted(let index): distrusting.insert(index)

@@ -235,6 +235,23 @@ private final class ScrubbedNode {
     #expect(nodes[0].isWhole && nodes[0].plan.damaged.isEmpty, "\(nodes[0].notes)")
   }
 
+  @Test func `what rots while a segment is being mended is mended with it`() throws {
+    let batches = sampleLog(60, every: 10, seed: 30)
+    let nodes = try (1...2).map { try ScrubbedNode($0, batches) }
+    connect(nodes)
+    nodes[0].damage(15)
+    var isWorse = false
+    for step in 0...40 as ClosedRange<Int64> {
+      let now = step * Self.second / 10
+      try nodes[0].carryOut(nodes[0].plan.tick(at: now), at: now) { request, _ in
+        if !isWorse { nodes[0].damage(12) }
+        isWorse = true
+        return nodes[1].answer(request)
+      }
+    }
+    #expect(isWorse && nodes[0].isWhole && !nodes[0].notes.contains("failed"))
+  }
+
   @Test func `a file that is gone is written again`() throws {
     let batches = sampleLog(60, every: 10, seed: 28)
     let nodes = try (1...2).map { try ScrubbedNode($0, batches) }
