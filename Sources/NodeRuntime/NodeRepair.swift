@@ -48,8 +48,6 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
   /// A batch that no node has whole is asked for again for so long: nodes that run mend their logs,
   /// too, and may have it soon.
   private static var hopeTicks: Int { 500 }
-  /// Most batches in one request.
-  private static var requestCountMax: UInt64 { 512 }
 
   private let files: FileSystem
   private let directory: String
@@ -181,14 +179,11 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
     guard !sources.contains(where: { $0.askedTicks != nil && $0.word == .nothing }),
       let place = nextSource()
     else { return [] }
+    let isDisputed = disputed.contains(missing)
+    let next = log.nextRequest { stretch in stretch?.lastHash == nil || isDisputed }
+    guard let request = next else { return [] }
     lastAsked = place
     sources[place].askedTicks = 0
-    let stretch = stretch(of: missing)
-    let end = stretch?.missing?.upperBound ?? missing
-    let last = LogIndex(min(end.rawValue, missing.rawValue + Self.requestCountMax - 1))
-    let request = BatchesRequest(
-      first: missing, last: max(last, missing),
-      mustBeCommitted: stretch?.lastHash == nil || disputed.contains(missing))
     sources[place].mustBeCommitted = request.mustBeCommitted
     return [(.batchesRequest(request), sources[place].peer)]
   }
@@ -312,9 +307,5 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
     // What needs no batches is done at once.
     try log.mend([])
     if log.isWhole { state = .whole }
-  }
-
-  private func stretch(of index: LogIndex) -> DamagedStretch? {
-    log.stretches.first { $0.missing?.contains(index) == true }
   }
 }

@@ -54,3 +54,20 @@ extension LogReader {
     return BatchesAnswer(first: range.first, problem: .lost)
   }
 }
+
+extension LogRepair {
+  /// Most batches in one request.
+  private static var requestCountMax: UInt64 { 512 }
+
+  /// What is to be had from another node next: the rest of a damaged stretch, as far as one request may
+  /// go; nil where nothing is missing.
+  func nextRequest(mustBeCommitted: (DamagedStretch?) -> Bool) -> BatchesRequest? {
+    guard let next = nextMissing else { return nil }
+    let stretch = stretches.first { $0.missing?.contains(next) == true }
+    let end = max(next, stretch?.missing?.upperBound ?? next)
+    return BatchesRequest(
+      first: next,
+      last: LogIndex(min(end.rawValue, next.rawValue + Self.requestCountMax - 1)),
+      mustBeCommitted: mustBeCommitted(stretch))
+  }
+}

@@ -25,8 +25,6 @@ package struct SegmentScrubber<FileSystem: LogFileSystem>: ~Copyable, Sendable {
   /// A segment is written again only where so many more would find room: the log's own writes come
   /// first, and end the node where there is none.
   private static var roomFactor: UInt64 { 4 }
-  /// Batches in one request at most.
-  private static var requestCountMax: UInt64 { 512 }
 
   private let files: FileSystem
   private let logDirectory: String
@@ -93,11 +91,7 @@ package struct SegmentScrubber<FileSystem: LogFileSystem>: ~Copyable, Sendable {
     _ found: consuming LogRepair<FileSystem>, of segment: SealedSegment, fits: Bool
   ) -> ScrubFinding {
     let stretches = found.stretches
-    let missing = found.nextMissing.map { next in
-      let end = stretches.lazy.compactMap(\.missing).first { $0.contains(next) }?.upperBound ?? next
-      let last = LogIndex(min(end.rawValue, next.rawValue + Self.requestCountMax - 1))
-      return BatchesRequest(first: next, last: last, mustBeCommitted: true)
-    }
+    let missing = found.nextRequest { _ in true }
     if missing != nil {
       damaged.insert(segment.id)
     } else if damaged.remove(segment.id) != nil, stretches.isEmpty {

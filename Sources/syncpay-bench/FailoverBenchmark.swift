@@ -31,13 +31,7 @@ struct FailoverBenchmark: Sendable {
 
   init(_ settings: FailoverSettings) { self.settings = settings }
 
-  func run() async throws -> BenchSection {
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    let result: Result<BenchSection, any Error>
-    do { result = .success(try await run(on: group)) } catch { result = .failure(error) }
-    try await group.shutdownGracefully()
-    return try result.get()
-  }
+  func run() async throws -> BenchSection { try await withEventLoops { try await run(on: $0) } }
 
   private func run(on group: MultiThreadedEventLoopGroup) async throws -> BenchSection {
     let nodes = try LoopbackNodes(settings.nodes)

@@ -42,11 +42,7 @@ struct HTTPBenchmark: Sendable {
   init(_ settings: HTTPSettings) { self.settings = settings }
 
   func run() async throws -> BenchSection {
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: settings.threads)
-    let result: Result<BenchSection, any Error>
-    do { result = .success(try await run(on: group)) } catch { result = .failure(error) }
-    try await group.shutdownGracefully()
-    return try result.get()
+    try await withEventLoops(settings.threads) { try await run(on: $0) }
   }
 
   private func run(on group: MultiThreadedEventLoopGroup) async throws -> BenchSection {

@@ -35,15 +35,11 @@ struct RedundancyBenchmark: Sendable {
   init(_ settings: RedundancySettings) { self.settings = settings }
 
   func run() async throws -> RedundancyResult {
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    let result: Result<RedundancyResult, any Error>
-    do {
+    try await withEventLoops { group in
       var all = RedundancyResult(settings)
       for count in settings.nodeCounts { try await measure(count, into: &all, on: group) }
-      result = .success(all)
-    } catch { result = .failure(error) }
-    try await group.shutdownGracefully()
-    return try result.get()
+      return all
+    }
   }
 
   private func measure(

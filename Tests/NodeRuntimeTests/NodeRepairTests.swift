@@ -44,6 +44,17 @@ import Testing
       : BatchesAnswer(first: request.first, batches: Array(found.prefix(3)))
   }
 
+  /// Whoever is connected has none of what is asked for, for 500 ticks.
+  private func answerAbsent(_ repair: inout NodeRepair<PosixFileSystem>) throws {
+    for _ in 0..<500 where repair.state == .underway {
+      for sending in repair.tick() {
+        guard case .batchesRequest(let request) = sending.message else { continue }
+        let absent = BatchesAnswer(first: request.first, problem: .absent)
+        _ = try repair.receive(.batches(absent), from: sending.to)
+      }
+    }
+  }
+
   private func repair(_ node: SampleNode, id: UInt16 = 1) throws -> NodeRepair<PosixFileSystem> {
     let ids = (1...3).map { NodeID($0) }
     let own = ReplicaConfiguration(
@@ -239,13 +250,7 @@ import Testing
     damage(node, 58, of: batches, every: 20)
     var repair = try repair(node)
     repair.setConnected(NodeID(2), true)
-    for _ in 0..<500 where repair.state == .underway {
-      for sending in repair.tick() {
-        guard case .batchesRequest(let request) = sending.message else { continue }
-        let absent = BatchesAnswer(first: request.first, problem: .absent)
-        _ = try repair.receive(.batches(absent), from: sending.to)
-      }
-    }
+    try answerAbsent(&repair)
     #expect(repair.state == .whole)
   }
 
@@ -271,22 +276,10 @@ import Testing
     damage(node, 58, of: batches, every: 20)
     var repair = try repair(node)
     repair.setConnected(NodeID(2), true)
-    for _ in 0..<500 {
-      for sending in repair.tick() {
-        guard case .batchesRequest(let request) = sending.message else { continue }
-        let absent = BatchesAnswer(first: request.first, problem: .absent)
-        _ = try repair.receive(.batches(absent), from: sending.to)
-      }
-    }
+    try answerAbsent(&repair)
     #expect(repair.state == .underway, "node 3 may have it")
     repair.setConnected(NodeID(3), true)
-    for _ in 0..<500 where repair.state == .underway {
-      for sending in repair.tick() {
-        guard case .batchesRequest(let request) = sending.message else { continue }
-        let absent = BatchesAnswer(first: request.first, problem: .absent)
-        _ = try repair.receive(.batches(absent), from: sending.to)
-      }
-    }
+    try answerAbsent(&repair)
     #expect(repair.state == .whole)
     #expect(try applied(node) >= LogIndex(50))
     #expect(try last(node) == LogIndex(57))

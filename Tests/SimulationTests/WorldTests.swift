@@ -10,6 +10,21 @@ import Testing
     return options
   }
 
+  /// Runs the worlds of these seeds, each of which must keep every promise, and adds up what happened.
+  private func worlds(
+    _ seeds: ClosedRange<UInt64>, _ change: (inout SimulationOptions) -> Void = { _ in }
+  ) -> SimulationStatistics {
+    var total = SimulationStatistics()
+    for seed in seeds {
+      var options = options(seed)
+      change(&options)
+      let result = World(options).run()
+      #expect(result.violation == nil, "seed \(seed): \(result.violation.map { "\($0)" } ?? "")")
+      total.add(result.statistics)
+    }
+    return total
+  }
+
   @Test(arguments: [3, 4, 11, 12] as [UInt64])
   func `the same seed gives the same world`(seed: UInt64) {
     let first = World(options(seed)).run()
@@ -35,76 +50,51 @@ import Testing
   }
 
   @Test func `worlds with faults keep every promise`() {
-    var total = SimulationStatistics()
-    for seed in 1...20 as ClosedRange<UInt64> {
-      let result = World(options(seed)).run()
-      #expect(result.violation == nil, "seed \(seed): \(result.violation.map { "\($0)" } ?? "")")
-      total.add(result.statistics)
-    }
+    let total = worlds(1...20)
     // Faults that never happen prove nothing.
     #expect(total.faults.count(where: { $0 > 0 }) > 8)
     #expect(total.boundChecks > 0 && total.acknowledgedCount > 0 && total.catchUpReads > 0)
   }
 
   @Test func `nodes start from snapshots, and pass over those that were damaged`() {
-    var total = SimulationStatistics()
-    for seed in 1...12 as ClosedRange<UInt64> {
-      var options = options(seed)
+    let total = worlds(1...12) { options in
       options.node.snapshotEventsMin = 5
       options.node.segmentByteCountMax = 1 << 10
       options.faults.killMean = 1_000_000_000
       options.faults.snapshotDamageMean = 1_000_000_000
-      let result = World(options).run()
-      #expect(result.violation == nil, "seed \(seed): \(result.violation.map { "\($0)" } ?? "")")
-      total.add(result.statistics)
     }
     #expect(total.snapshotCount > 0 && total.snapshotStarts > 0 && total.snapshotsPassedOver > 0)
   }
 
   @Test func `nodes come and go, and one without its disk is refused under its number`() {
-    var total = SimulationStatistics()
-    for seed in 1...16 as ClosedRange<UInt64> {
-      var options = options(seed)
+    let total = worlds(1...16) { options in
       options.nodeCount = 3
       options.spareCount = 2
       options.faults.membersMean = 200_000_000
       options.faults.wipeMean = 500_000_000
-      let result = World(options).run()
-      #expect(result.violation == nil, "seed \(seed): \(result.violation.map { "\($0)" } ?? "")")
-      total.add(result.statistics)
     }
     #expect(total.memberChangeCount > 0 && total.newNodeCount > 0 && total.storesRefused > 0)
   }
 
   @Test func `running nodes mend their sealed segments`() {
-    var total = SimulationStatistics()
-    for seed in 1...12 as ClosedRange<UInt64> {
-      var options = options(seed)
+    let total = worlds(1...12) { options in
       options.calm()
       options.nodeCount = 3
       options.hasScrub = true
       options.node.segmentByteCountMax = 1 << 10
       options.node.recordCommitTicks = 5
       options.faults.damageMean = 500_000_000
-      let result = World(options).run()
-      #expect(result.violation == nil, "seed \(seed): \(result.violation.map { "\($0)" } ?? "")")
-      total.add(result.statistics)
     }
     #expect(total.scrubbedSegments > 0)
   }
 
   @Test func `damage of the newest batches and of the hard state is mended`() {
-    var total = SimulationStatistics()
-    for seed in 1...16 as ClosedRange<UInt64> {
-      var options = options(seed)
+    let total = worlds(1...16) { options in
       options.nodeCount = max(options.nodeCount, 3)
       options.node.recordCommitTicks = 100
       options.faults.damageMean = 500_000_000
       options.faults.hardStateDamageMean = 100_000_000
       options.faults.killMean = 1_000_000_000
-      let result = World(options).run()
-      #expect(result.violation == nil, "seed \(seed): \(result.violation.map { "\($0)" } ?? "")")
-      total.add(result.statistics)
     }
     #expect(total.unvouchedDamageCount > 0 && total.repairCount > 0)
   }
