@@ -119,6 +119,8 @@ package struct Replica: ~Copyable {
     case .tick:
       tick += 1
       raft.step(.tick, into: &raftEffects)
+      // A tick can make a lone voter the leader: its new term goes to the disk before any batch of it.
+      carryOut(batches: [], firstIndex: .zero, reading: reading, into: &effects)
       expire(into: &effects)
       expireReads(into: &effects)
       expireOperators(into: &effects)

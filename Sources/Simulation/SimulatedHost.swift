@@ -59,6 +59,8 @@ final class SimulatedHost {
   /// The log as the running process holds it, from index 1 on.
   var log: [Batch] = []
   var durability = Durability()
+  /// The term that storage was last asked to keep, or found at the start.
+  var storedTerm = Term.zero
   /// What the running process reads for its followers, by follower.
   var catchUps: [NodeID: CatchUpQueue] = [:]
   /// The last term that the running process told of.

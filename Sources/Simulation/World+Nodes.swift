@@ -110,6 +110,7 @@ extension World {
       case .command(.append(let batches)):
         for batch in batches {
           host.log.append(batch)
+          checkTerm(of: batch, at: host)
           // A lone voter leads before its term is durable, and nobody hears of it but its disk: what
           // it writes counts from then on, for it may lose its term and lead in it again.
           if !host.isAlone { noteBatch(batch, at: host) }
@@ -117,8 +118,21 @@ extension World {
       case .command(.truncate(let index)):
         host.log.removeLast(max(0, host.log.count - Int(index.rawValue) + 1))
         host.durability.mayCut(from: index)
-      case .command(.hardState), .command(.seal), .command(.indexInterval), .release: break
+      case .command(.hardState(let state, _, _)): host.storedTerm = state.term
+      case .command(.seal), .command(.indexInterval), .release: break
       }
+    }
+  }
+
+  /// The disk keeps a term before the entries of it, else a crash in between leaves a log that no
+  /// vote can stand for.
+  private func checkTerm(of batch: Batch, at host: SimulatedHost) {
+    check { () throws(Violation) in
+      guard batch.term > host.storedTerm else { return }
+      throw Violation(
+        "a term is stored before its entries",
+        "node \(host.id.rawValue): batch \(batch.index.rawValue) of term \(batch.term.rawValue), "
+          + "stored term \(host.storedTerm.rawValue)")
     }
   }
 

@@ -33,6 +33,7 @@ extension World {
     let reader = LogReader(
       host.disk, directory: recovery.logDirectory, positions: recovery.positions)
     host.term = recovery.hardState.term
+    host.storedTerm = recovery.hardState.term
     host.store = recovery.store
     host.listed = recovery.members.map(\.id)
     host.isAbstaining = recovery.isTailSuspect

@@ -184,4 +184,26 @@ import Testing
     cluster.run(ticks: 500)
     #expect(cluster.disks[leader]!.written.count == length)
   }
+
+  @Test func `a lone node that started again writes its new term before the batch that vouches`() {
+    let cluster = SimulatedReplicas(count: 1, seed: 13) {
+      $0.recordCommitTicks = 1
+      // With leases a node that starts again waits for its election timeout, alone or not.
+      $0.raft = RaftConfiguration(
+        id: $0.raft.id, initial: $0.raft.initial, heartbeatTicks: 5, electionTicksMin: 30,
+        electionTicksMax: 60, inFlightMessagesMax: 16, entriesPerMessageMax: 64, leaseTicks: 20)
+    }
+    let id = cluster.runUntilLed()!
+    cluster.submit(draft(1), at: id)
+    cluster.run(ticks: 3)
+    let headers = cluster.disks[id]!.written.map(\.header)
+    #expect(headers.last!.count == 1, "nothing vouches for the payment yet")
+    cluster.crash(id)
+    cluster.start(id)
+    // It leads by the tick at which the log has been quiet for long: the disk looks at the order.
+    _ = cluster.runUntilLed()
+    let after = cluster.disks[id]!.written.map(\.header)
+    #expect(after.count > headers.count)
+    #expect(after.last!.term == headers.last!.term.next)
+  }
 }

@@ -4,6 +4,7 @@ import HybridTime
 import Ledger
 import Raft
 import SegmentLog
+import Testing
 
 @testable import Replica
 
@@ -236,6 +237,8 @@ final class SimulatedReplicas {
       switch item {
       case .release(let message, let to): released.append((message, to))
       case .command(.append(let batches)):
+        let term = disks[id]!.hardState.term
+        #expect(batches.allSatisfy { $0.term <= term }, "a term is durable before its entries")
         disks[id]!.written.append(contentsOf: batches)
         persisted = batches.last.map { EntryID(index: $0.index, term: $0.term) }
       case .command(.truncate(let index)):
