@@ -36,12 +36,14 @@ extension Replica {
         try hybrid.observe(
           parsed.hybridLast, correctedNanoseconds: reading.correctedNanoseconds)
       } catch {
+        for record in parsed.records { refusedStamps.insert(record.stamp) }
         refuse(parsed, reason: .clockAhead, to: peer, detail: "\(error)", into: &effects)
         return
       }
       // A sender that repeats does not know what is in flight here: what is, is not logged twice.
       let inFlight = events.mayRepeat ? idsInFlight() : []
       for record in parsed.records {
+        if !refusedStamps.isEmpty, refusedStamps.contains(record.stamp) { continue }
         if events.mayRepeat, let id = record.id,
           inFlight.contains(id) || state.ledger.lookup(id) != .unknown
         {

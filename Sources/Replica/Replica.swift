@@ -38,6 +38,8 @@ package struct Replica: ~Copyable {
   var hybrid: HybridClock
   /// Records to be logged, when this node leads.
   var openBatches: Deque<OpenBatch> = []
+  /// What this node would not log, as a leader.
+  var refusedStamps = RefusedStamps()
   /// Compresses and hashes.
   var builder: BatchBuilder
   /// The interval of remembered places that storage was told last, bytes; 0: none.

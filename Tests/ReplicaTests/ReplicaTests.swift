@@ -130,6 +130,34 @@ import Testing
     #expect(cluster.applied(leader) == 0)
   }
 
+  @Test func `what a leader has refused it does not log when a copy of the frame comes later`() {
+    let cluster = SimulatedReplicas(count: 3, seed: 71)
+    let leader = cluster.runUntilLed()!
+    let fast = cluster.ids.first { $0 != leader }!
+    cluster.run(ticks: 20)
+    cluster.clockErrors[fast] = 2_000_000_000
+    let token = cluster.submit(draft(1), at: fast)
+    let record = cluster.boxes[fast]!.replica.ingress[draft(1).id]!.record
+    cluster.run(ticks: 50)
+    guard case .refused(.clockAhead) = cluster.settled[token] else {
+      Issue.record("\(String(describing: cluster.settled[token]))")
+      return
+    }
+    // By now its time is no longer ahead.
+    cluster.run(ticks: 300)
+    cluster.feed(
+      .receive(
+        .forward(ForwardedEvents(count: 1, records: record, mayRepeat: false)), from: fast),
+      to: leader)
+    cluster.run(ticks: 20)
+    #expect(cluster.applied(leader) == 0, "its client was told that it was not taken")
+    // Sent again by its client, it is a new sending.
+    cluster.clockErrors[fast] = 0
+    cluster.submit(draft(1), at: fast)
+    cluster.run(ticks: 20)
+    #expect(cluster.applied(leader) == 1)
+  }
+
   @Test func `a draining node takes no payments and hands leadership over`() {
     let cluster = SimulatedReplicas(count: 3, seed: 8)
     let leader = cluster.runUntilLed()!
