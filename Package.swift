@@ -80,19 +80,22 @@ let package = Package(
     .systemLibrary(name: "CHost"),
     library("Bytes", [crypto]),
     library("HybridTime", ["Bytes"]),
+    library("Evidence", ["Bytes", crypto]),
     library("JSONText", ["Bytes"]),
     library("ClockSync", ["Bytes", "HybridTime"]),
     library("Raft", ["Bytes"]),
     library("Ledger", ["Bytes", "HybridTime"]),
-    library("SegmentLog", ["Bytes", "HybridTime", "CLZ4"]),
+    library("SegmentLog", ["Bytes", "Evidence", "HybridTime", "CLZ4"]),
     library("Timeline", ["Bytes", "HybridTime", heap]),
     library(
-      "Replica", ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", deque]),
+      "Replica",
+      ["Bytes", "Evidence", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", deque]),
     library("HostFiles", ["CHost", "SegmentLog"]),
     library(
       "NodeRuntime",
       ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica"]),
-    library("Audit", ["Bytes", "JSONText", "HybridTime", "Ledger", "SegmentLog", "Timeline"]),
+    library(
+      "Audit", ["Bytes", "JSONText", "Evidence", "HybridTime", "Ledger", "SegmentLog", "Timeline"]),
     library(
       "NodeServer",
       [
@@ -119,25 +122,28 @@ let package = Package(
     command("syncpay-sim", ["Bytes", "Simulation", arguments]),
     tests("BytesTests", ["Bytes"]),
     tests("HybridTimeTests", ["Bytes", "HybridTime"]),
+    tests("EvidenceTests", ["Bytes", "Evidence"]),
     tests("JSONTextTests", ["Bytes", "JSONText"]),
     tests("ClockSyncTests", ["Bytes", "HybridTime", "ClockSync"]),
     tests("RaftTests", ["Bytes", "Raft"]),
     tests("LedgerTests", ["Bytes", "HybridTime", "Ledger"]),
-    tests("SegmentLogTests", ["Bytes", "HybridTime", "SegmentLog", "HostFiles"]),
+    tests("SegmentLogTests", ["Bytes", "Evidence", "HybridTime", "SegmentLog", "HostFiles"]),
     tests("TimelineTests", ["Bytes", "HybridTime", "Timeline"]),
     tests(
       "ReplicaTests",
-      ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica"]),
+      ["Bytes", "Evidence", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica"]),
     tests(
       "NodeRuntimeTests",
       [
-        "Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "HostFiles", "Replica",
+        "Bytes", "Evidence", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "HostFiles",
+        "Replica",
         "NodeRuntime",
       ]),
     tests(
       "AuditTests",
       [
-        "Bytes", "JSONText", "HybridTime", "Ledger", "SegmentLog", "HostFiles", "Timeline",
+        "Bytes", "JSONText", "Evidence", "HybridTime", "Ledger", "SegmentLog", "HostFiles",
+        "Timeline",
         "Audit",
       ]),
     tests(

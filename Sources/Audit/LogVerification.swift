@@ -1,4 +1,5 @@
 package import Bytes
+import Evidence
 import Ledger
 import SegmentLog
 
@@ -34,6 +35,8 @@ package struct LogVerification: Sendable {
   package private(set) var notes: [String] = []
   /// Each batch's hash, from ``firstIndex`` on.
   private(set) var hashes: [Digest256] = []
+  /// The tree over the events read, checked against the footers on the way.
+  private var tree = EventTree()
   private(set) var segments: [ScannedSegment] = []
 
   private init(directory: String) { self.directory = directory }
@@ -97,9 +100,15 @@ package struct LogVerification: Sendable {
     if hashes.isEmpty { firstIndex = segment.id.firstIndex }
     ledger?.beginSegment(segment.header)
     var iterator = SegmentIterator(segment, lastTerm: before?.lastTerm ?? .zero)
+    let isInTree = beginTree(segment)
     while let header = try iterator.next() {
       let offset = iterator.summary.byteCount - UInt64(header.batchByteCount)
-      let reason = iterator.withRecords { ledger?.apply(header, $0) }
+      var reason = iterator.withRecords { ledger?.apply(header, $0) }
+      if reason == nil, isInTree,
+        !iterator.withRecords({ tree.append($0, count: Int(header.count)) })
+      {
+        reason = "its records are not as many events as its header says"
+      }
       if let reason {
         fault = LogFault(
           path: path(segment.id), offset: offset, index: header.index, reason: reason)
@@ -107,8 +116,18 @@ package struct LogVerification: Sendable {
       }
       take(header)
     }
-    judge(iterator.tail, segment, iterator.summary, ledger)
+    judge(iterator.tail, segment, iterator.summary, ledger, isInTree: isInTree)
     return iterator.summary
+  }
+
+  /// Goes on with the tree where the segment begins; false where only its footer could tell where
+  /// that is, and it has none: the log does not begin with the first event.
+  private mutating func beginTree(_ segment: ScannedSegment) -> Bool {
+    tree.beginSegment()
+    if tree.frontier.size + 1 == segment.header.firstSequence.rawValue { return true }
+    guard segmentCount == 1, let before = segment.footer?.evidence.tree.before else { return false }
+    tree = EventTree(before)
+    return tree.frontier.size + 1 == segment.header.firstSequence.rawValue
   }
 
   private mutating func take(_ header: BatchHeader) {
@@ -122,12 +141,16 @@ package struct LogVerification: Sendable {
 
   private mutating func judge(
     _ tail: SegmentTail?, _ segment: ScannedSegment, _ summary: SegmentSummary,
-    _ ledger: borrowing LedgerCheck?
+    _ ledger: borrowing LedgerCheck?, isInTree: Bool
   ) {
     switch tail {
     case .sealed(let footer):
       sealedCount += 1
-      guard let reason = ledger?.contradiction(footer) else { return }
+      var reason = ledger?.contradiction(footer)
+      if reason == nil, isInTree, footer.evidence.tree != tree.segment {
+        reason = "the footer's Merkle tree is not that of the events"
+      }
+      guard let reason else { return }
       fault = LogFault(
         path: path(segment.id), offset: summary.byteCount, index: summary.lastIndex,
         reason: reason)
@@ -204,10 +227,10 @@ private struct LedgerCheck: ~Copyable {
   /// Why a footer does not tell of this ledger, or nil.
   func contradiction(_ footer: SegmentFooter) -> String? {
     guard !isSkipped else { return nil }
-    if footer.ledgerBefore != digestBefore {
+    if footer.evidence.ledgerBefore != digestBefore {
       return "the footer's ledger digest before the segment is not the ledger's"
     }
-    if footer.ledgerAfter != state.digest {
+    if footer.evidence.ledgerAfter != state.digest {
       return "the footer's ledger digest after the segment is not the ledger's"
     }
     return nil

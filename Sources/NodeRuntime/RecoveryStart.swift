@@ -67,8 +67,7 @@ struct RecoveryStart<FileSystem: LogFileSystem> {
     }
     // Those that are sealed already are compared: the ledger must have come to what its footer says.
     for seal in recovery.seals {
-      try store.seal(
-        segment: seal.segment, ledgerBefore: seal.ledgerBefore, ledgerAfter: seal.ledgerAfter)
+      try store.seal(segment: seal.segment, seal.evidence)
     }
     return OpenedLog(store: store, recovery: recovery, notes: notes)
   }

@@ -1,5 +1,6 @@
 package import Bytes
 package import Replica
+import SegmentLog
 import Raft
 
 /// When a node takes a snapshot: pure, asked after each sealed segment.
@@ -33,7 +34,7 @@ package struct SnapshotSchedule: Hashable, Sendable {
       events >= lastSequence.rawValue / Self.growthDivisor
     else { return nil }
     isBuilding = true
-    return SnapshotOrder(through: seal.last.index, ledgerDigest: seal.ledgerAfter)
+    return SnapshotOrder(through: seal.last.index, ledgerDigest: seal.evidence.ledgerAfter)
   }
 
   /// The node stops with the ledger after `last`. The order for a snapshot, if it saves the next

@@ -76,8 +76,7 @@ package struct StorageWorker<FileSystem: LogFileSystem>: ~Copyable {
       case .command(.indexInterval(let byteCount)):
         store.positions.setInterval(UInt64(byteCount))
       case .command(.seal(let seal)):
-        try store.seal(
-          segment: seal.segment, ledgerBefore: seal.ledgerBefore, ledgerAfter: seal.ledgerAfter)
+        try store.seal(segment: seal.segment, seal.evidence)
         report.sealed.append(seal)
       }
     }

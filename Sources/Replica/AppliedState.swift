@@ -1,4 +1,5 @@
 package import Bytes
+package import Evidence
 package import Ledger
 package import Raft
 package import SegmentLog
@@ -15,6 +16,8 @@ package struct AppliedState: ~Copyable {
   private(set) var segmentFirst: LogIndex
   /// The ledger's digest before that segment.
   private(set) var segmentLedgerBefore: Digest256
+  /// The tree over all events applied.
+  package private(set) var tree: EventTree
   /// Room for what applying a batch gives, one for each event. Reused.
   private var outcomes: [Outcome] = []
 
@@ -25,6 +28,7 @@ package struct AppliedState: ~Copyable {
     last = EntryID(index: .zero, term: .zero)
     lastHash = .zero
     segmentFirst = LogIndex(1)
+    tree = EventTree()
   }
 
   /// The state at a point that a snapshot kept, with the ledger from there.
@@ -34,6 +38,7 @@ package struct AppliedState: ~Copyable {
     lastHash = point.lastBatch.header.hash
     segmentFirst = point.segmentFirst
     segmentLedgerBefore = point.segmentLedgerBefore
+    tree = EventTree(point.segmentTree)
   }
 
   /// Applies the next batch, and returns the seal of the segment before it if it starts one.
@@ -46,7 +51,9 @@ package struct AppliedState: ~Copyable {
     if header.startsSegment && last.index > .zero {
       seal = SegmentSeal(
         segment: segmentFirst, last: last, lastSequence: ledger.lastSequence,
-        ledgerBefore: segmentLedgerBefore, ledgerAfter: ledger.digest)
+        evidence: SegmentEvidence(
+          ledgerBefore: segmentLedgerBefore, ledgerAfter: ledger.digest, tree: tree.segment))
+      tree.beginSegment()
       segmentFirst = header.index
       segmentLedgerBefore = ledger.digest
     }
@@ -55,6 +62,8 @@ package struct AppliedState: ~Copyable {
     try ledger.apply(
       firstSequence: header.firstSequence, count: UInt64(header.count),
       records: records.span.bytes, batchHash: header.hash, outcomes: &outcomes)
+    let isWhole = tree.append(records.span.bytes, count: Int(header.count))
+    precondition(isWhole, "the ledger has read the same records")
     last = EntryID(index: header.index, term: header.term)
     lastHash = header.hash
     return seal

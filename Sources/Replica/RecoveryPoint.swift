@@ -1,4 +1,5 @@
 package import Bytes
+import Evidence
 import HybridTime
 package import Ledger
 package import Raft
@@ -21,6 +22,8 @@ package struct RecoveryPoint: Sendable {
   package let segmentFirst: LogIndex
   /// The ledger's digest before that segment.
   let segmentLedgerBefore: Digest256
+  /// What that segment has added to the tree over all events, up to the last batch.
+  let segmentTree: SegmentTree
   /// Bytes of that segment's batches, the last one included.
   let segmentByteCount: Int
   /// The terms of the log. Invariant: those of ``Raft/RaftLogTerms/runs``.
@@ -37,12 +40,12 @@ package struct RecoveryPoint: Sendable {
 }
 
 extension RecoveryPoint {
-  private static let version: UInt32 = 1
+  private static let version: UInt32 = 2
   /// Bytes before the term runs.
-  private static let fixedByteCount = 128
+  private static let fixedByteCount = 136
   private static let runByteCount = 16
 
-  /// Appends the point: fixed fields, the term runs, the last batch (<doc:Snapshots>).
+  /// Appends the point: fixed fields, the term runs, the tree, the last batch (<doc:Snapshots>).
   package func encode(into writer: inout ByteWriter) {
     let start = writer.count
     writer.integer(Self.version)
@@ -56,10 +59,14 @@ extension RecoveryPoint {
     writer.integer(hybridLast.wallNanoseconds)
     writer.integer(hybridLast.logical)
     writer.integer(UInt32(lastBatch.bytes.count))
+    writer.integer(segmentTree.before.size)
     writer.append(contentsOf: repeatElement(0, count: Self.fixedByteCount - (writer.count - start)))
     for run in termRuns {
       writer.integer(run.term.rawValue)
       writer.integer(run.firstIndex.rawValue)
+    }
+    for hash in segmentTree.before.hashes + segmentTree.after.hashes + segmentTree.tiles {
+      hash.withBytes { writer.append(contentsOf: $0) }
     }
     writer.append(contentsOf: lastBatch.bytes)
   }
@@ -81,6 +88,7 @@ extension RecoveryPoint {
       wallNanoseconds: try reader.integer(Int64.self, in: bytes),
       logical: try reader.integer(UInt32.self, in: bytes))
     let batchByteCount = Int(try reader.integer(UInt32.self, in: bytes))
+    let sizeBefore = try reader.integer(UInt64.self, in: bytes)
     for offset in try reader.skip(Self.fixedByteCount - reader.offset)
     where bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self) != 0 {
       throw .invalidField("point.reserved", offset: offset)
@@ -97,16 +105,41 @@ extension RecoveryPoint {
           firstIndex: LogIndex(try reader.integer(UInt64.self, in: bytes))))
     }
     termRuns = runs
-    guard batchByteCount == reader.remaining, batchByteCount <= SegmentFormat.batchByteCountMax
+    guard batchByteCount <= reader.remaining, batchByteCount <= SegmentFormat.batchByteCountMax
     else { throw .invalidField("point.batch", offset: reader.offset) }
+    let hashes = reader.remaining - batchByteCount
+    var treeReader = ByteReader(try reader.skip(hashes))
     let batchBytes = try reader.array(batchByteCount, in: bytes)
     do throws(BatchError) {
       lastBatch = try opener.open(batchBytes)
     } catch {
       throw .invalidField("point.batch", offset: reader.offset)
     }
+    segmentTree = try Self.tree(
+      from: sizeBefore, to: lastBatch.header.lastSequence.rawValue, &treeReader, in: bytes)
     self.segmentByteCount = Int(clamping: segmentByteCount)
     guard isConsistent else { throw .invalidField("point", offset: 0) }
+  }
+
+  private static func tree(
+    from before: UInt64, to after: UInt64, _ reader: inout ByteReader, in bytes: borrowing RawSpan
+  ) throws(DecodeError) -> SegmentTree {
+    let offset = reader.offset
+    guard before <= after, reader.remaining.isMultiple(of: Digest256.byteCount) else {
+      throw .invalidField("point.tree", offset: offset)
+    }
+    var hashes: [Digest256] = []
+    while !reader.isAtEnd {
+      hashes.append(Digest256(at: try reader.skip(Digest256.byteCount).lowerBound, in: bytes))
+    }
+    let (first, second) = (before.nonzeroBitCount, after.nonzeroBitCount)
+    guard hashes.count >= first + second,
+      let start = MerkleFrontier(size: before, hashes: Array(hashes[..<first])),
+      let end = MerkleFrontier(size: after, hashes: Array(hashes[first..<first + second])),
+      let tree = SegmentTree(
+        before: start, after: end, tiles: Array(hashes[(first + second)...]))
+    else { throw .invalidField("point.tree", offset: offset) }
+    return tree
   }
 
   /// Whether the parts can be of one log.

@@ -1,4 +1,5 @@
 package import Bytes
+import Evidence
 import HybridTime
 package import Ledger
 package import Raft
@@ -127,7 +128,7 @@ package struct ReplicaRecovery: ~Copyable {
       lastBatch: lastBatch, ledgerDigest: state.ledger.digest, hybridLast: hybridLast,
       lastEventful: lastEventful, membershipIndex: membershipIndex,
       segmentFirst: state.segmentFirst,
-      segmentLedgerBefore: state.segmentLedgerBefore,
+      segmentLedgerBefore: state.segmentLedgerBefore, segmentTree: state.tree.segment,
       segmentByteCount: entries.segmentByteCount, termRuns: terms.runs)
   }
 

@@ -61,7 +61,7 @@ package enum StorageCommand: Sendable {
   case seal(SegmentSeal)
 }
 
-/// What the footer of a segment says of the ledger.
+/// What the footer of a segment says beside its batches.
 package struct SegmentSeal: Hashable, Sendable {
   /// The segment's first index.
   package var segment: LogIndex
@@ -69,21 +69,17 @@ package struct SegmentSeal: Hashable, Sendable {
   package var last: EntryID
   /// The last event up to and including that batch.
   package var lastSequence: EventSequence
-  /// The ledger's running digest before its first batch.
-  package var ledgerBefore: Digest256
-  /// The ledger's running digest after its last batch.
-  package var ledgerAfter: Digest256
+  /// The ledger's running digests at both ends, and what the segment adds to the tree.
+  package var evidence: SegmentEvidence
 
   /// A seal from its parts.
   package init(
-    segment: LogIndex, last: EntryID, lastSequence: EventSequence, ledgerBefore: Digest256,
-    ledgerAfter: Digest256
+    segment: LogIndex, last: EntryID, lastSequence: EventSequence, evidence: SegmentEvidence
   ) {
     self.segment = segment
     self.last = last
     self.lastSequence = lastSequence
-    self.ledgerBefore = ledgerBefore
-    self.ledgerAfter = ledgerAfter
+    self.evidence = evidence
   }
 }
 

@@ -1,4 +1,5 @@
 import Bytes
+import Evidence
 import HybridTime
 
 /// The sections of a footer (`Format.md`, "SPFT"): each a tag, a length and a content.
@@ -14,6 +15,8 @@ struct FooterSections {
   private(set) var termRuns: [TermRun] = []
   /// Where the content of `SMAX` begins.
   private(set) var maxima = 0
+  /// Where the content of `STRE` is.
+  private var tree = 0..<0
 
   /// Walks the sections in `range`, and passes over those that this version does not know.
   init(_ frame: borrowing RawSpan, _ range: Range<Int>) throws(Damage) {
@@ -27,7 +30,7 @@ struct FooterSections {
       try take(tag, frame, offset..<offset + length)
       offset += length
     }
-    guard maxima > 0, !termRuns.isEmpty else { throw .footerMismatch }
+    guard maxima > 0, !termRuns.isEmpty, !tree.isEmpty else { throw .footerMismatch }
   }
 
   private mutating func take(
@@ -60,9 +63,50 @@ struct FooterSections {
     case FrameTag.maxima:
       guard content.count == Self.maximaByteCount else { throw .footerMismatch }
       maxima = content.lowerBound
+    case FrameTag.tree:
+      guard content.count >= Digest256.byteCount,
+        content.count.isMultiple(of: Digest256.byteCount)
+      else { throw .footerMismatch }
+      tree = content
     default:
       break
     }
+  }
+
+  /// The tree's section, read for a segment of these events; nil where it is of others, or its root
+  /// is not that of its frontier.
+  func tree(of totals: SegmentTotals, in frame: borrowing RawSpan) -> SegmentTree? {
+    let first = totals.firstSequence.rawValue &- 1
+    let last = totals.lastSequence.rawValue
+    guard first <= last,
+      UInt64(tree.count / Digest256.byteCount)
+        == UInt64(1 + first.nonzeroBitCount + last.nonzeroBitCount)
+        + SegmentTree.tileCount(from: first, to: last)
+    else { return nil }
+    var offset = tree.lowerBound
+    func hashes(_ count: Int) -> [Digest256] {
+      defer { offset += count * Digest256.byteCount }
+      return (0..<count).map { Digest256(at: offset + $0 * Digest256.byteCount, in: frame) }
+    }
+    let root = hashes(1)
+    guard let before = MerkleFrontier(size: first, hashes: hashes(first.nonzeroBitCount)),
+      let after = MerkleFrontier(size: last, hashes: hashes(last.nonzeroBitCount)),
+      root == [after.root]
+    else { return nil }
+    return SegmentTree(
+      before: before, after: after, tiles: hashes((tree.upperBound - offset) / Digest256.byteCount))
+  }
+
+  /// Length of the sections of a footer.
+  static func byteCount(_ footer: SegmentFooter) -> Int {
+    4 * headByteCount + footer.sparseIndex.count * SparseIndexEntry.byteCount + maximaByteCount
+      + footer.termRuns.count * termByteCount + treeByteCount(footer)
+  }
+
+  private static func treeByteCount(_ footer: SegmentFooter) -> Int {
+    let tree = footer.evidence.tree
+    return (1 + tree.before.hashes.count + tree.after.hashes.count + tree.tiles.count)
+      * Digest256.byteCount
   }
 
   static func encode(_ footer: SegmentFooter, into writer: inout ByteWriter) {
@@ -83,6 +127,10 @@ struct FooterSections {
       writer.integer(run.firstIndex.rawValue)
       writer.integer(run.term.rawValue)
     }
+    head(FrameTag.tree, treeByteCount(footer), &writer)
+    let tree = footer.evidence.tree
+    writer.digest(tree.after.root)
+    for hash in tree.before.hashes + tree.after.hashes + tree.tiles { writer.digest(hash) }
   }
 
   private static func head(_ tag: UInt32, _ byteCount: Int, _ writer: inout ByteWriter) {

@@ -36,7 +36,7 @@ extension LogError {
       "batch \(index.rawValue) lies before the first one here, \(first.rawValue)"
     case .sealed(let segment): "segment \(segment) is sealed"
     case .notSealable(let segment): "segment \(segment) is not here or is the last one"
-    case .sealMismatch(let segment): "segment \(segment) is sealed with other ledger digests"
+    case .sealMismatch(let segment): "segment \(segment) is sealed with another ledger or tree"
     case .failed: "an earlier error has left the files in doubt; start the node again"
     case .hardStateDamaged(let path):
       "\(path) cannot be read, and the log is not empty: the node has forgotten its votes. Move the"

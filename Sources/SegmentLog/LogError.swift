@@ -111,7 +111,7 @@ package enum LogError: Error, Sendable {
   case sealed(SegmentID)
   /// There is no such segment, or it is the last one.
   case notSealable(SegmentID)
-  /// The segment is sealed with other ledger digests.
+  /// The segment is sealed with other evidence.
   case sealMismatch(SegmentID)
   /// An earlier error has left the files in doubt; open the log again.
   case failed

@@ -96,7 +96,7 @@ package struct SealedSegment: Sendable {
   package let byteCount: UInt64
   let before: ChainEnd?
   let last: ChainEnd
-  let digests: LedgerDigests
+  let evidence: SegmentEvidence
   let positions: LogPositions
   let clusterID: ClusterID
 
@@ -134,7 +134,7 @@ extension SegmentStore {
         before: place > 0
           ? ChainEnd(segments[place - 1].summary)
           : segment.id.firstIndex == LogIndex(1) ? .start : nil,
-        last: ChainEnd(segment.summary), digests: seal, positions: positions,
+        last: ChainEnd(segment.summary), evidence: seal, positions: positions,
         clusterID: clusterID)
     }
   }
@@ -166,7 +166,7 @@ extension LogRepair {
       fileSystem, directory: directory, clusterID: sealed.clusterID, segments: segments,
       plan: RepairPlan(sealed: segments[0], last: sealed.last), after: sealed.before,
       knownDurable: sealed.last.index)
-    repair.sealed = (sealed.digests, sealed.byteCount, sealed.positions)
+    repair.sealed = (sealed.evidence, sealed.byteCount, sealed.positions)
     return repair
   }
 }

@@ -222,9 +222,7 @@ extension LogRepair {
       if footer.totals.lastHash == summary.lastHash { throw .contradicted(summary.lastIndex) }
     }
     guard let sealed else { return [] }
-    return SegmentFooter(
-      summary, ledgerBefore: sealed.digests.before, ledgerAfter: sealed.digests.after
-    ).encoded
+    return SegmentFooter(summary, sealed.evidence).encoded
   }
 
   /// Gives the complete segments their names: what follows vouches for them.

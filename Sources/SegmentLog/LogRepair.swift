@@ -37,9 +37,9 @@ package struct LogRepair<FS: LogFileSystem>: ~Copyable, Sendable {
   var hasBegun = false
   /// Whether an error has ended it.
   var hasFailed = false
-  /// Of the sealed segment that is repaired beside its writer: its digests, where its batches end, and
+  /// Of the sealed segment that is repaired beside its writer: its evidence, where its batches end, and
   /// where readers look.
-  var sealed: (digests: LedgerDigests, byteCount: UInt64, positions: LogPositions)?
+  var sealed: (evidence: SegmentEvidence, byteCount: UInt64, positions: LogPositions)?
 
   /// A run, and where it is.
   struct LocatedRun: Sendable {

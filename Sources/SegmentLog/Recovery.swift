@@ -99,7 +99,7 @@ struct Recovery<FS: LogFileSystem> {
     _ visit: (Batch) throws -> Void
   ) throws(LogError) {
     var walker = SegmentWalker(after: start)
-    var seal: LedgerDigests?
+    var seal: SegmentEvidence?
     walking: while true {
       let item: SegmentItem
       do {
@@ -119,7 +119,7 @@ struct Recovery<FS: LogFileSystem> {
         }
         positions.append(header, in: start.id, at: UInt64(offset))
       case .footer(let footer, _):
-        seal = LedgerDigests(before: footer.ledgerBefore, after: footer.ledgerAfter)
+        seal = footer.evidence
         break walking
       case .end:
         break walking
@@ -129,7 +129,7 @@ struct Recovery<FS: LogFileSystem> {
   }
 
   private mutating func keep(
-    _ summary: SegmentSummary, _ seal: LedgerDigests?, fileByteCount: Int
+    _ summary: SegmentSummary, _ seal: SegmentEvidence?, fileByteCount: Int
   ) throws(LogError) {
     guard summary.batchCount > 0 else {
       // A file header, and nothing else: the batch that it was written for never came.
@@ -231,7 +231,7 @@ extension Recovery {
     store(segment.summary, segment.seal)
   }
 
-  private mutating func store(_ summary: SegmentSummary, _ seal: LedgerDigests?) {
+  private mutating func store(_ summary: SegmentSummary, _ seal: SegmentEvidence?) {
     for run in summary.termRuns where log.termRuns.last.map({ $0.term < run.term }) ?? true {
       log.termRuns.append(run)
     }

@@ -13,7 +13,7 @@ extension StoredSegment {
     else { return nil }
     return StoredSegment(
       summary: SegmentSummary(header: header, footer: footer, byteCount: byteCount),
-      seal: LedgerDigests(before: footer.ledgerBefore, after: footer.ledgerAfter))
+      seal: footer.evidence)
   }
 
   /// The footer that a file ends with, and where it begins; nil where it is not whole.

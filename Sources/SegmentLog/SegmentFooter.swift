@@ -11,22 +11,22 @@ package struct SegmentFooter: Hashable, Sendable {
 
   /// What the batches add up to, as the footer tells it.
   package let totals: SegmentTotals
-  /// The ledger's digest before the segment's first batch.
-  package let ledgerBefore: Digest256
-  /// The ledger's digest after the segment's last batch.
-  package let ledgerAfter: Digest256
+  /// What applying the batches gave.
+  package let evidence: SegmentEvidence
   /// One entry every 64 KiB of file.
   package let sparseIndex: [SparseIndexEntry]
   /// Where the terms change: the first for the first batch. Ascending by index and by term.
   package let termRuns: [TermRun]
 
   /// The footer of a segment whose last batch has been counted.
-  init(_ summary: SegmentSummary, ledgerBefore: Digest256, ledgerAfter: Digest256) {
+  ///
+  /// Precondition: the evidence is of as many events.
+  init(_ summary: SegmentSummary, _ evidence: SegmentEvidence) {
+    precondition(evidence.isOf(summary), "a seal of this segment")
+    self.evidence = evidence
     totals = SegmentTotals(summary)
     sparseIndex = summary.sparseIndex
     termRuns = summary.termRuns
-    self.ledgerBefore = ledgerBefore
-    self.ledgerAfter = ledgerAfter
   }
 
   /// Whether the footer tells of exactly these batches.
@@ -100,9 +100,7 @@ package struct SegmentTotals: Hashable, Sendable {
 extension SegmentFooter {
   /// The frame's bytes.
   var encoded: [UInt8] {
-    let sectionsByteCount =
-      3 * FooterSections.headByteCount + sparseIndex.count * SparseIndexEntry.byteCount
-      + FooterSections.maximaByteCount + termRuns.count * FooterSections.termByteCount
+    let sectionsByteCount = FooterSections.byteCount(self)
     let byteCount = Self.byteCountMin + sectionsByteCount
     precondition(byteCount <= SegmentFormat.footerByteCountMax)
     var writer = ByteWriter(capacity: byteCount)
@@ -128,8 +126,8 @@ extension SegmentFooter {
     writer.integer(totals.batchCount)
     writer.integer(totals.recordsByteCount)
     writer.digest(totals.lastHash)
-    writer.digest(ledgerBefore)
-    writer.digest(ledgerAfter)
+    writer.digest(evidence.ledgerBefore)
+    writer.digest(evidence.ledgerAfter)
     writer.integer(totals.correctedMin)
     writer.integer(totals.correctedMax)
     writer.integer(UInt32(sectionsByteCount))
@@ -195,8 +193,10 @@ extension SegmentFooter {
     else { throw .footerMismatch }
     let sections = try FooterSections(frame, Self.fixedByteCount..<sectionsEnd)
     totals = SegmentTotals(frame, maxima: sections.maxima)
-    ledgerBefore = Digest256(at: 104, in: frame)
-    ledgerAfter = Digest256(at: 136, in: frame)
+    guard let tree = sections.tree(of: totals, in: frame) else { throw .footerMismatch }
+    evidence = SegmentEvidence(
+      ledgerBefore: Digest256(at: 104, in: frame), ledgerAfter: Digest256(at: 136, in: frame),
+      tree: tree)
     sparseIndex = sections.sparseIndex
     termRuns = sections.termRuns
   }

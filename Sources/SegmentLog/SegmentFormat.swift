@@ -39,6 +39,8 @@ enum FrameTag {
   static let maxima: UInt32 = 0x5841_4d53
   /// "STRM": the footer's terms.
   static let terms: UInt32 = 0x4d52_5453
+  /// "STRE": the footer's Merkle tree.
+  static let tree: UInt32 = 0x4552_5453
 }
 
 /// Which segment of a log: the index of its first batch, which is also its file's name.

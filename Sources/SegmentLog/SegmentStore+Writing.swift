@@ -159,20 +159,4 @@ extension SegmentStore {
     }
     return walker.summary
   }
-
-  mutating func writeFooter(at place: Int, _ digests: LedgerDigests) throws(LogError) {
-    let summary = segments[place].summary
-    let footer = SegmentFooter(
-      summary, ledgerBefore: digests.before, ledgerAfter: digests.after)
-    let (fileSystem, path, bytes) = (fileSystem, path(summary.id), footer.encoded)
-    try files { () throws(FileError) in
-      let file = try fileSystem.open(path, .update)
-      try file.write(bytes.span.bytes, at: summary.byteCount)
-      // Also gives back what was reserved beyond the end.
-      try file.truncate(to: summary.byteCount + UInt64(bytes.count))
-      try file.sync()
-    }
-    segments[place].seal = digests
-    segments[place].summary.sparseIndex = []
-  }
 }

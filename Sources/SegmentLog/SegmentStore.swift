@@ -1,4 +1,5 @@
 package import Bytes
+import Evidence
 
 /// A run of batches of one term.
 package struct TermRun: Hashable, Sendable {
@@ -23,15 +24,10 @@ package struct SegmentRange: Hashable, Sendable {
 /// A segment as the store keeps it.
 struct StoredSegment: Sendable {
   var summary: SegmentSummary
-  /// The footer's ledger digests, once it stands and is durable.
-  var seal: LedgerDigests?
+  /// What the footer vouches for, once it stands and is durable.
+  var seal: SegmentEvidence?
 
   var id: SegmentID { summary.id }
-}
-
-/// The ledger's digests at both ends of a segment.
-struct LedgerDigests: Hashable, Sendable {
-  let before, after: Digest256
 }
 
 /// The single writer of a log.
@@ -58,7 +54,7 @@ package struct SegmentStore<FS: LogFileSystem>: ~Copyable {
   /// Whether the directory has entries that are not known to be durable.
   var isDirectoryDirty = false
   /// Whether an earlier error has left the files in doubt.
-  private(set) var hasFailed = false
+  var hasFailed = false
   /// Ascending by index and by term.
   package internal(set) var termRuns: [TermRun]
   /// Largest commit index that a batch ever carried here.
@@ -106,8 +102,8 @@ package struct SegmentStore<FS: LogFileSystem>: ~Copyable {
     segments.indices.dropLast().filter { segments[$0].seal == nil }.map { place in
       SegmentRange(
         id: segments[place].id, lastIndex: segments[place].summary.lastIndex,
-        ledgerBefore: place > 0 ? segments[place - 1].seal?.after : nil,
-        ledgerAfter: segments[place + 1].seal?.before)
+        ledgerBefore: place > 0 ? segments[place - 1].seal?.ledgerAfter : nil,
+        ledgerAfter: segments[place + 1].seal?.ledgerBefore)
     }
   }
 
@@ -166,34 +162,7 @@ package struct SegmentStore<FS: LogFileSystem>: ~Copyable {
     }
   }
 
-  /// Writes the footer of a segment that has a successor, and makes it durable. Doing it again
-  /// with the same digests does nothing.
-  ///
-  /// The first batch of the successor must be committed: a sealed segment is never written again,
-  /// and another leader could otherwise have it grow.
-  package mutating func seal(
-    segment firstIndex: LogIndex, ledgerBefore: Digest256, ledgerAfter: Digest256
-  ) throws(LogError) {
-    try requireUsable()
-    let id = SegmentID(firstIndex)
-    guard let place = segments.firstIndex(where: { $0.id == id }), place < segments.count - 1
-    else { throw .notSealable(id) }
-    let digests = LedgerDigests(before: ledgerBefore, after: ledgerAfter)
-    if let seal = segments[place].seal {
-      guard seal == digests else { throw .sealMismatch(id) }
-      return
-    }
-    do {
-      // The successor's entry must not be lost while the footer is kept.
-      try syncWritten()
-      try writeFooter(at: place, digests)
-    } catch {
-      hasFailed = true
-      throw error
-    }
-  }
-
-  private func requireUsable() throws(LogError) {
+  func requireUsable() throws(LogError) {
     guard !hasFailed else { throw .failed }
   }
 

@@ -1,5 +1,6 @@
 import Audit
 import Bytes
+import Evidence
 import HostFiles
 import HybridTime
 import SegmentLog
@@ -83,6 +84,42 @@ import Testing
   #expect(report.nodes[0].fault == nil)
   #expect(report.nodes[1].fault?.reason.contains("ledger digest after") == true)
   #expect(report.divergences.count == 1 && report.hasFault)
+}
+
+@Test func `a footer whose tree is not that of its events is a fault`() throws {
+  var cluster = TestCluster(nodeCount: 1, clocks: TestCluster.plainClocks)
+  try cluster.build(batchCount: 10, eventsPerBatch: 3)
+  for isFalse in [false, true] {
+    let data = cluster.data(1)
+    try? PosixFileSystem().remove(cluster.segment(1, first: 1))
+    var store = try SegmentStore.open(
+      PosixFileSystem(), directory: "\(data)/\(isFalse)/log", clusterID: ClusterID(name: "test"),
+      visiting: { _ in })
+    try store.append(cluster.batches)
+    var tree = EventTree()
+    var before = Digest256.zero
+    for range in store.unsealedSegments {
+      tree.beginSegment()
+      for batch in cluster.batches
+      where batch.index >= range.id.firstIndex && batch.index <= range.lastIndex {
+        var records = batch.records
+        if isFalse, batch.index == LogIndex(2) { records[20] ^= 1 }
+        let isWhole = tree.append(records.span.bytes, count: Int(batch.header.count))
+        #expect(isWhole)
+      }
+      let after = cluster.digests[Int(range.lastIndex.rawValue) - 1]
+      try store.seal(
+        segment: range.id.firstIndex,
+        SegmentEvidence(ledgerBefore: before, ledgerAfter: after, tree: tree.segment))
+      before = after
+    }
+    let report = try verify(["\(data)/\(isFalse)"])
+    #expect(report.hasFault == isFalse)
+    if isFalse {
+      #expect(report.nodes[0].fault?.reason.contains("Merkle tree") == true)
+      #expect(report.nodes[0].fault?.index == store.sealedSegment(after: .zero)?.lastIndex)
+    }
+  }
 }
 
 @Test func `a torn tail is a note and no fault`() throws {

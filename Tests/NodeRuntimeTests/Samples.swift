@@ -133,8 +133,7 @@ struct SampleNode {
     try store.sync()
     if sealing {
       for seal in try recovered(batches).seals {
-        try store.seal(
-          segment: seal.segment, ledgerBefore: seal.ledgerBefore, ledgerAfter: seal.ledgerAfter)
+        try store.seal(segment: seal.segment, seal.evidence)
       }
     }
   }

@@ -1,5 +1,6 @@
 // swift-format-ignore-file: NeverForceUnwrap, NeverUseForceTry
 import Bytes
+import Evidence
 import Glibc
 import HostFiles
 import Ledger
@@ -111,7 +112,9 @@ import Testing
   private func seal(_ index: UInt64, _ sequence: UInt64) -> SegmentSeal {
     SegmentSeal(
       segment: LogIndex(1), last: EntryID(index: LogIndex(index), term: Term(1)),
-      lastSequence: EventSequence(sequence), ledgerBefore: .zero, ledgerAfter: .zero)
+      lastSequence: EventSequence(sequence),
+      evidence: SegmentEvidence(
+        ledgerBefore: .zero, ledgerAfter: .zero, tree: EventTree().segment))
   }
 
   private func written(_ index: UInt64, _ sequence: UInt64) -> WrittenSnapshot {

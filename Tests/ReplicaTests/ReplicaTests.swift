@@ -1,5 +1,6 @@
 // swift-format-ignore-file: NeverForceUnwrap, NeverUseForceTry
 import Bytes
+import Evidence
 import HybridTime
 import Ledger
 import Raft
@@ -111,7 +112,8 @@ import Testing
     #expect(seals.count > 2)
     for id in cluster.ids { #expect(cluster.disks[id]!.seals == seals) }
     for (earlier, later) in zip(seals, seals.dropFirst()) {
-      #expect(earlier.ledgerAfter == later.ledgerBefore)
+      #expect(earlier.evidence.ledgerAfter == later.evidence.ledgerBefore)
+      #expect(earlier.evidence.tree.after == later.evidence.tree.before)
       #expect(earlier.segment < later.segment)
     }
   }

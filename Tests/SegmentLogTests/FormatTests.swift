@@ -29,7 +29,7 @@ private let hasLZ4 = shell("command -v lz4").status == 0
     var opener = BatchOpener()
     let opened = try opener.open(batch.bytes)
     #expect(opened.header == batch.header)
-    #expect(opened.records == Array("hello".utf8))
+    #expect(opened.records == [5, 0] + Array("hello".utf8))
   }
 
   @Test func `a file header and a footer are these bytes`() throws {
@@ -60,7 +60,7 @@ private let hasLZ4 = shell("command -v lz4").status == 0
     var leader = SampleLeader()
     var opener = BatchOpener()
     for records in [noise, [UInt8](repeating: 7, count: noise.count)] {
-      let batch = leader.batch(records)
+      let batch = leader.batch(records, isFramed: true)
       #expect(batch.bytes.count <= SegmentFormat.batchByteCountMax)
       #expect(try opener.open(batch.bytes).records == records)
     }

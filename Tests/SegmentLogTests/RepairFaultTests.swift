@@ -197,7 +197,9 @@ extension LogRepair {
       var leader = SampleLeader(after: log.batches[index - 2])
       var records = log.batches[index - 1].records
       records[records.count - 3] ^= 1
-      let stranger = leader.batch(records, starts: log.batches[index - 1].header.startsSegment)
+      let header = log.batches[index - 1].header
+      let stranger = leader.batch(
+        records, count: Int(header.count), starts: header.startsSegment, isFramed: true)
       let first = try #require(log.firsts.last { $0 <= UInt64(index) })
       let frame = try #require(
         log.frames(of: first).first { $0.index == LogIndex(UInt64(index)) })

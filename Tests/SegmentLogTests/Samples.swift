@@ -31,11 +31,16 @@ struct SampleLeader: ~Copyable {
     term = header.term
   }
 
-  mutating func batch(_ records: [UInt8], count: Int? = nil, starts: Bool = false) -> Batch {
+  /// The next batch: `content` as records with their lengths, or as it is.
+  mutating func batch(
+    _ content: [UInt8], count: Int? = nil, starts: Bool = false, isFramed: Bool = false
+  ) -> Batch {
+    let records = isFramed ? content : sampleRecords(content)
+    let framedCount = (content.count + sampleRecordByteCountMax - 1) / sampleRecordByteCountMax
     let time = Int64(index.rawValue) * 1_000
     let fields = BatchFields(
       startsSegment: starts || index == LogIndex(1), index: index, term: term,
-      firstSequence: sequence, count: count ?? (records.isEmpty ? 0 : 1),
+      firstSequence: sequence, count: count ?? (isFramed ? min(1, content.count) : framedCount),
       commit: commit ?? index.previous, stamp: sampleStamp(time), correctedMin: time - 5,
       correctedMax: time + 5, hybridMax: HybridTimestamp(wallNanoseconds: time, logical: 2),
       previousHash: hash)
@@ -100,6 +105,19 @@ extension SegmentStore {
         ledgerAfter: sampleDigest(segment.lastIndex.next))
     }
   }
+}
+
+let sampleRecordByteCountMax = 60_000
+
+/// Bytes as records, each with its length before it.
+func sampleRecords(_ content: [UInt8]) -> [UInt8] {
+  var records: [UInt8] = []
+  for start in stride(from: 0, to: content.count, by: sampleRecordByteCountMax) {
+    let record = content[start..<min(start + sampleRecordByteCountMax, content.count)]
+    withUnsafeBytes(of: UInt16(record.count).littleEndian) { records.append(contentsOf: $0) }
+    records.append(contentsOf: record)
+  }
+  return records
 }
 
 func sampleDigest(_ index: LogIndex) -> Digest256 {

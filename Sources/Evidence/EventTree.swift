@@ -1,0 +1,89 @@
+package import Bytes
+
+/// What a segment adds to the tree over a log's events.
+package struct SegmentTree: Hashable, Sendable {
+  /// The tree before the segment's first event.
+  package let before: MerkleFrontier
+  /// The tree after its last event.
+  package let after: MerkleFrontier
+  /// The hashes of the tiles whose last leaf is in the segment.
+  package let tiles: [Digest256]
+
+  /// A segment's part from its parts, or nil where that is another number of tiles than there can
+  /// be.
+  package init?(before: MerkleFrontier, after: MerkleFrontier, tiles: [Digest256]) {
+    guard before.size <= after.size,
+      UInt64(tiles.count) == Self.tileCount(from: before.size, to: after.size)
+    else { return nil }
+    self.init(checked: before, after, tiles)
+  }
+
+  fileprivate init(
+    checked before: MerkleFrontier, _ after: MerkleFrontier, _ tiles: [Digest256]
+  ) {
+    self.before = before
+    self.after = after
+    self.tiles = tiles
+  }
+
+  /// How many tiles are completed while a tree grows.
+  package static func tileCount(from before: UInt64, to after: UInt64) -> UInt64 {
+    after / MerkleTile.leafCount - before / MerkleTile.leafCount
+  }
+}
+
+/// The Merkle tree over a log's events: leaf `n` is the record of the event with sequence `n + 1`,
+/// as it stands in its batch, with its length.
+package struct EventTree: Hashable, Sendable {
+  /// Bytes of a record's length field, which does not count itself.
+  private static let lengthByteCount = 2
+
+  /// The tree as it is.
+  package private(set) var frontier: MerkleFrontier
+  /// The tree before the segment under way.
+  private var before: MerkleFrontier
+  /// The tiles that this segment has completed so far.
+  private var tiles: [Digest256]
+
+  /// A tree before a segment's first event; by default before the log's.
+  package init(_ frontier: MerkleFrontier = .empty) {
+    self.frontier = frontier
+    before = frontier
+    tiles = []
+  }
+
+  /// A tree in the middle of a segment, which has added `segment` so far.
+  package init(_ segment: SegmentTree) {
+    frontier = segment.after
+    before = segment.before
+    tiles = segment.tiles
+  }
+
+  /// What the segment under way has added so far.
+  package var segment: SegmentTree { SegmentTree(checked: before, frontier, tiles) }
+
+  /// The segment under way is over.
+  package mutating func beginSegment() {
+    before = frontier
+    tiles.removeAll()
+  }
+
+  /// Adds the events of a batch. False where its records are not so many, each with its length: then
+  /// some of them may have been added.
+  package mutating func append(_ records: borrowing RawSpan, count: Int) -> Bool {
+    var offset = 0
+    for _ in 0..<count {
+      guard records.byteCount - offset >= Self.lengthByteCount else { return false }
+      let length = Int(
+        UInt16(
+          littleEndian: records.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt16.self)))
+      let end = offset + Self.lengthByteCount + length
+      guard end <= records.byteCount else { return false }
+      if let tile = frontier.append(MerkleHash.leaf(records.extracting(offset..<end))) {
+        tiles.append(tile)
+      }
+      offset = end
+    }
+    return offset == records.byteCount
+  }
+}
