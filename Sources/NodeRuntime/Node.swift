@@ -189,6 +189,9 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
     }
   }
 
+  /// The disk is short of room, or no longer is: see ``Replica/ReplicaInput/diskRoom(isShort:)``.
+  package mutating func setDiskShort(_ isShort: Bool) { step(.diskRoom(isShort: isShort)) }
+
   /// Hand over leadership and take no more payments: the node is about to stop.
   package mutating func drain() { step(.drain) }
 

@@ -119,10 +119,11 @@ struct RunningNode: Sendable {
     let snapshots = SnapshotQueue(
       settings, loop: loop, pool: backgroundPool, reader: reader,
       lastSequence: recovered.snapshotSequence, logger: logger, met: { scrub.met($0) })
+    let disk = DiskWatch(settings, loop: loop, pool: readers, logger: logger)
     let identity = settings.identity
     let environment = LoopEnvironment(
       clock: clock, transport: transport, storage: storage, reader: reader, readers: readers,
-      catchUp: catchUp, scrub: scrub, timeServers: timeServers, logger: logger,
+      catchUp: catchUp, scrub: scrub, disk: disk, timeServers: timeServers, logger: logger,
       names: { identity.name(of: $0) }, haltProcess: { Halt.now($0, logger: logger) })
     let node = Node(
       replica: recovered.takeReplica(), clock: settings.clock,
@@ -141,6 +142,10 @@ struct RunningNode: Sendable {
         storage.report = { result in
           core.stored(result)
           if case .success(let report) = result { snapshots.sealed(report.sealed) }
+        }
+        disk.changed = { room in
+          storage.hold(room.isExhausted)
+          core.setDiskShort(room.isShort)
         }
         timeServers.answered = { core.timeServerAnswered($0, $1, $2) }
         return transport.start().map { core.start() }
@@ -262,6 +267,17 @@ extension RunningNode {
 
   private static let drainSteps = 150
   private static let drainStepMilliseconds = 20
+}
+
+extension DiskWatch {
+  /// The watch of a node with these settings.
+  fileprivate convenience init(
+    _ settings: NodeSettings, loop: any EventLoop, pool: NIOThreadPool, logger: Logger
+  ) {
+    self.init(
+      loop: loop, pool: pool, directory: settings.dataDirectory,
+      reserveByteCount: UInt64(settings[.storageReserve]), logger: logger)
+  }
 }
 
 extension ScrubService {

@@ -55,6 +55,8 @@ package enum ForwardRefusalReason: UInt8, Sendable {
   case clockAhead = 1
   /// A record is not canonical: a fault of the sender.
   case malformed = 2
+  /// The leader's disk is short of room.
+  case diskFull = 3
 }
 
 /// Forwarded events that the leader will not log, by the range of their hybrid times.

@@ -32,13 +32,15 @@ extension Replica {
     guard openBatches.count < configuration.openBatchesMax else { return }
     do {
       let parsed = try ForwardedRecords(events)
+      if isDiskShort, parsed.records.contains(where: { $0.id != nil }) {
+        return refuse(parsed, reason: .diskFull, to: peer, detail: nil, into: &effects)
+      }
       do {
         try hybrid.observe(
           parsed.hybridLast, correctedNanoseconds: reading.correctedNanoseconds)
       } catch {
-        for record in parsed.records { refusedStamps.insert(record.stamp) }
-        refuse(parsed, reason: .clockAhead, to: peer, detail: "\(error)", into: &effects)
-        return
+        return refuse(
+          parsed, reason: .clockAhead, to: peer, detail: "\(error)", into: &effects)
       }
       // A sender that repeats does not know what is in flight here: what is, is not logged twice.
       let inFlight = events.mayRepeat ? idsInFlight() : []
@@ -72,11 +74,12 @@ extension Replica {
     return ids
   }
 
-  private func refuse(
-    _ parsed: ForwardedRecords, reason: ForwardRefusalReason, to peer: NodeID, detail: String,
+  private mutating func refuse(
+    _ parsed: ForwardedRecords, reason: ForwardRefusalReason, to peer: NodeID, detail: String?,
     into effects: inout [ReplicaEffect]
   ) {
-    effects.append(.note(.peerRefused(peer, reason: detail)))
+    for record in parsed.records { refusedStamps.insert(record.stamp) }
+    if let detail { effects.append(.note(.peerRefused(peer, reason: detail))) }
     effects.append(
       .send(
         .forwardRefused(

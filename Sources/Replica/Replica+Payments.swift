@@ -26,6 +26,7 @@ extension Replica {
     case .new: break
     }
     if isDraining { return answer(.refused(.stopping)) }
+    if isDiskShort { return answer(.refused(.diskFull)) }
     if !isClockFit(submission.reading) { return answer(.refused(.clockUnfit)) }
     if ingress.count >= configuration.pendingPaymentsMax {
       return answer(.refused(.overloaded))
@@ -92,7 +93,15 @@ extension Replica {
     for payment in refused {
       // One that was sent more than once may have been logged by another sending.
       settle(
-        payment, .refused(payment.sendCount > 1 ? .inDoubt : .clockAhead), into: &effects)
+        payment, .refused(payment.sendCount > 1 ? .inDoubt : Self.answer(to: refusal.reason)),
+        into: &effects)
+    }
+  }
+
+  private static func answer(to reason: ForwardRefusalReason) -> PaymentRefusal {
+    switch reason {
+    case .clockAhead, .malformed: .clockAhead
+    case .diskFull: .diskFull
     }
   }
 

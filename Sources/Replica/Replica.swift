@@ -65,6 +65,8 @@ package struct Replica: ~Copyable {
   var hasStoredSuspicion: Bool
   /// Whether the node is about to stop.
   package internal(set) var isDraining = false
+  /// Whether its disk is short of room.
+  package private(set) var isDiskShort = false
   /// Clock reports of this node that wait for a leader. They may be lost; payments may not.
   var reports: [(record: [UInt8], stamp: Stamp)] = []
   var raftEffects: [RaftEffect] = []
@@ -143,6 +145,7 @@ package struct Replica: ~Copyable {
       if store != 0 { stores[peer] = store }
       if peer == raft.leader { ingress.resendAll() }
     case .peerLost(let peer): raft.step(.unreachable(peer), into: &raftEffects)
+    case .diskRoom(let isShort): setDiskShort(isShort)
     case .drain: drain()
     }
     carryOut(batches: [], firstIndex: .zero, reading: reading, into: &effects)
@@ -166,6 +169,15 @@ package struct Replica: ~Copyable {
 
   /// Whether it is known who leads and what became of everything logged before.
   var isRouteKnown: Bool { raft.leader != nil && settledTerm == raft.term }
+
+  /// A leader without room passes its office on, once: somebody else may have some.
+  private mutating func setDiskShort(_ isShort: Bool) {
+    let hasBegun = isShort && !isDiskShort
+    isDiskShort = isShort
+    if hasBegun, raft.role == .leader {
+      raft.step(.transferLeadership(to: nil), into: &raftEffects)
+    }
+  }
 
   private mutating func drain() {
     isDraining = true

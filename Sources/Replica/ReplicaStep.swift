@@ -42,6 +42,8 @@ package enum ReplicaInput: Sendable {
   case peerConnected(NodeID, store: UInt64)
   /// The connection to the peer broke: what was sent may be lost.
   case peerLost(NodeID)
+  /// This node's disk is short of room, or no longer is: while it is, no payments are taken.
+  case diskRoom(isShort: Bool)
   /// Hand leadership to somebody and take no more payments: the node is about to stop.
   case drain
 }
@@ -95,6 +97,8 @@ package enum PaymentRefusal: Hashable, Sendable {
   case clockAhead
   /// This node's clock is not fit to stamp it, and the cluster's policy refuses such payments.
   case clockUnfit
+  /// The disk of this node, or of the leader, is short of room.
+  case diskFull
   /// The node is stopping.
   case stopping
   /// The same id is being paid, or was, with other contents.

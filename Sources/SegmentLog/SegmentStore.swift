@@ -1,5 +1,4 @@
 package import Bytes
-import Evidence
 
 /// A run of batches of one term.
 package struct TermRun: Hashable, Sendable {

@@ -22,7 +22,7 @@ extension World {
     for host in hosts {
       host.diskSlowness = 1
       host.diskHang = 0
-      host.disk.faults.isFull = false
+      endDiskFull(host)
       host.disk.faults.failsNextSync = false
       host.disk.faults.failsNextWrite = false
       host.disk.faults.failsNextRead = false

@@ -76,7 +76,12 @@ extension World {
     case .disconnect: return disconnect(host)
     case .diskError: if isRunning { breakDisk(host) }
     case .diskFull:
-      host.disk.faults.isFull = true
+      if faultRandom.chance(500) {
+        // The node is told in time, and refuses payments.
+        act(host, host.life) { node, _ in node.setDiskShort(true) }
+      } else {
+        host.disk.faults.isFull = true
+      }
       end(.diskFull(host.place), 200 * Span.millisecond...4 * Span.second)
       return true
     case .slowDisk: slowDown(host)
@@ -107,7 +112,7 @@ extension World {
           schedule(.frame(frame, life: hosts[frame.to].life), in: time - now)
         }
       }
-    case .diskFull(let place): hosts[place].disk.faults.isFull = false
+    case .diskFull(let place): endDiskFull(hosts[place])
     case .slowDisk(let place): hosts[place].diskSlowness = 1
     case .clockFrozen(let place): hosts[place].clock.setFrozen(false, at: now)
     case .drained(let place, let life):
@@ -117,6 +122,11 @@ extension World {
       hosts[place].options.keepTimeouts(of: options.node)
       crash(hosts[place], losesPower: false, "stopped to restart with other options")
     }
+  }
+
+  func endDiskFull(_ host: SimulatedHost) {
+    host.disk.faults.isFull = false
+    act(host, host.life) { node, _ in node.setDiskShort(false) }
   }
 
   private func drain(_ host: SimulatedHost) {

@@ -2,7 +2,7 @@ import Bytes
 import NIOCore
 
 /// One client that pays as the API's guide says: the same transaction id until it is acknowledged,
-/// the next node at once where one does not answer or answers 503, and after each round over all
+/// the next node at once where one does not answer or answers 503 or 507, and after each round over all
 /// nodes a pause that doubles from 50 ms to 1 s, half of it random.
 struct RetryingClient {
   private static let attemptLimit = TimeAmount.seconds(6)
@@ -65,9 +65,13 @@ struct RetryingClient {
       guard let connection else { return false }
       let answer = try await connection.ask(request, within: Self.attemptLimit)
       if answer.closes || answer.status != 200 { close() }
-      if answer.status == 200 || answer.status == 503 { return answer.status == 200 }
-      throw PaymentRefused(
-        status: answer.status, body: String(decoding: answer.body, as: UTF8.self))
+      switch answer.status {
+      case 200: return true
+      case 503, 507: return false
+      default:
+        throw PaymentRefused(
+          status: answer.status, body: String(decoding: answer.body, as: UTF8.self))
+      }
     } catch let refusal as PaymentRefused {
       throw BenchFailure("A node refused a payment: \(refusal.status) \(refusal.body)")
     } catch {

@@ -36,7 +36,7 @@ enum PaymentEnd: Sendable, Equatable {
 }
 
 /// Pays with the documented policy: the same transaction id to the next node where a node answers
-/// 503 or not at all, a pause after each round that doubles from 50 ms to 1 s, half of it random.
+/// 503, 507 or not at all, a pause after each round that doubles from 50 ms to 1 s, half of it random.
 final class PaymentClient {
   private let endpoints: [Endpoint]
   private let attemptMilliseconds: Int
@@ -57,7 +57,9 @@ final class PaymentClient {
         do {
           let reply = try send(order, to: endpoint)
           if reply.status == 200 { return .acknowledged }
-          guard reply.status == 503 else { return .refused(reply.status, reply.body) }
+          guard reply.status == 503 || reply.status == 507 else {
+            return .refused(reply.status, reply.body)
+          }
           reason = reply.body
         } catch {
           connections[endpoint] = nil

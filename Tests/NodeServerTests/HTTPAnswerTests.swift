@@ -153,6 +153,7 @@ private let membersText =
       (.refused(.overloaded(retryAfterSeconds: 2)), 503, "overloaded", 2),
       (.refused(.timedOut), 503, "outcome_unknown", 1),
       (.refused(.clockUnfit(reason: "disrupted")), 503, "clock_unfit", 5),
+      (.refused(.diskFull), 507, "disk_full", 5),
       (.refused(.stopping), 503, "stopping", 1),
       (.refused(.idReused), 422, "transaction_id_reused", nil),
       (.rejected(code: .idReused, sequence: EventSequence(3)), 422, "transaction_id_reused", nil),
@@ -226,6 +227,7 @@ private let membersText =
         + #","policy":{"clock.policy":"refuse"},"raft_faults":{"own_number":0,"malformed":0,"#
         + #""conflict_at_commit":0,"second_leader":0,"beyond_log":0},"#
         + #""scrub":{"passes":0,"segments_checked":0,"segments_mended":0,"segments_damaged":[]},"#
+        + #""disk":{"free_bytes":null,"reserve_bytes":0,"is_short":false},"#
         + #""consistency":"local"}"#)
   }
 

@@ -160,6 +160,55 @@ import Testing
     #expect(cluster.applied(leader) == 1)
   }
 
+  @Test
+  func `a node without room takes no payments, and as a leader first passes its office on`() {
+    let cluster = SimulatedReplicas(count: 3, seed: 72)
+    let leader = cluster.runUntilLed()!
+    let other = cluster.ids.first { $0 != leader }!
+    cluster.run(ticks: 20)
+    let known = cluster.submit(draft(1), at: leader)
+    cluster.run(ticks: 20)
+    #expect(cluster.settled[known] != nil)
+    cluster.feed(.diskRoom(isShort: true), to: leader)
+    let refused = cluster.submit(draft(2), at: leader)
+    let again = cluster.submit(draft(1), at: leader)
+    guard case .refused(.diskFull) = cluster.settled[refused],
+      case .duplicate = cluster.settled[again]
+    else {
+      Issue.record("\(cluster.settled)")
+      return
+    }
+    cluster.run(ticks: 100)
+    let next = cluster.runUntilLed()!
+    #expect(next != leader)
+    let taken = cluster.submit(draft(3), at: other)
+    cluster.run(ticks: 20)
+    guard case .applied = cluster.settled[taken] else {
+      Issue.record("\(String(describing: cluster.settled[taken]))")
+      return
+    }
+    // When all are short, whoever leads refuses also what others send.
+    for id in cluster.ids { cluster.feed(.diskRoom(isShort: true), to: id) }
+    cluster.run(ticks: 100)
+    let last = cluster.runUntilLed()!
+    let sender = cluster.ids.first { $0 != last }!
+    cluster.feed(.diskRoom(isShort: false), to: sender)
+    let forwarded = cluster.submit(draft(4), at: sender)
+    cluster.run(ticks: 20)
+    guard case .refused(.diskFull) = cluster.settled[forwarded] else {
+      Issue.record("\(String(describing: cluster.settled[forwarded]))")
+      return
+    }
+    for id in cluster.ids { cluster.feed(.diskRoom(isShort: false), to: id) }
+    let after = cluster.submit(draft(4), at: sender)
+    cluster.run(ticks: 50)
+    guard case .applied = cluster.settled[after] else {
+      Issue.record("\(String(describing: cluster.settled[after]))")
+      return
+    }
+    #expect(cluster.applied(last) == 3)
+  }
+
   @Test func `a draining node takes no payments and hands leadership over`() {
     let cluster = SimulatedReplicas(count: 3, seed: 8)
     let leader = cluster.runUntilLed()!

@@ -24,6 +24,7 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
   let reader: LogReader<PosixFileSystem>
   let readers: NIOThreadPool
   let scrub: ScrubService
+  let disk: DiskWatch
   private let catchUp: CatchUpReader<PosixFileSystem>
   private let timeServers: TimeServerClient
   private let logger: Logger
@@ -45,6 +46,7 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
     clock: HostClock, transport: PeerTransport,
     storage: StorageQueue<PosixFileSystem>, reader: LogReader<PosixFileSystem>,
     readers: NIOThreadPool, catchUp: CatchUpReader<PosixFileSystem>, scrub: ScrubService,
+    disk: DiskWatch,
     timeServers: TimeServerClient, logger: Logger,
     names: @escaping @Sendable (NodeID) -> String,
     haltProcess: @escaping @Sendable (String) -> Void
@@ -56,6 +58,7 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
     self.readers = readers
     self.catchUp = catchUp
     self.scrub = scrub
+    self.disk = disk
     self.timeServers = timeServers
     self.logger = logger
     self.names = names

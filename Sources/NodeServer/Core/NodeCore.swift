@@ -48,6 +48,7 @@ final class NodeCore: @unchecked Sendable {
       self.pump(isTick: true)
     }
     environment.scrub.start()
+    environment.disk.start()
   }
 
   /// Takes a payment from any thread, and answers when its outcome is known.
@@ -101,6 +102,12 @@ final class NodeCore: @unchecked Sendable {
     node.timeServerAnswered(server, datagram: datagram, at: time)
   }
 
+  /// The disk is short of room, or no longer is. On the loop.
+  func setDiskShort(_ isShort: Bool) {
+    node.setDiskShort(isShort)
+    schedulePump()
+  }
+
   /// Takes no more payments and hands leadership over. On the loop.
   func drain() {
     node.drain()
@@ -111,6 +118,7 @@ final class NodeCore: @unchecked Sendable {
   func stop() {
     tickTask?.cancel()
     environment.scrub.stop()
+    environment.disk.stop()
   }
 
   /// Runs `body` with the ledger on the loop.

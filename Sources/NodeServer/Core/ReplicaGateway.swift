@@ -58,6 +58,7 @@ final class ReplicaGateway: NodeGateway {
       .clockUnfit(reason: "this node's clock and the cluster's are too far apart")
     case .clockUnfit:
       .clockUnfit(reason: "this node's clock is not synchronized within the cluster's tolerance")
+    case .diskFull: .diskFull
     case .stopping: .stopping
     case .idReused: .idReused
     }
@@ -69,7 +70,7 @@ final class ReplicaGateway: NodeGateway {
     case .refused(.overloaded): throw .busy(retryAfterSeconds: 1)
     case .refused(.stopping): throw .stopping
     case .refused(.noLeader), .refused(.inDoubt), .refused(.clockAhead), .refused(.clockUnfit),
-      .refused(.idReused):
+      .refused(.diskFull), .refused(.idReused):
       throw .unconfirmed(retryAfterSeconds: retryAfterSeconds)
     }
   }
@@ -276,6 +277,10 @@ extension ReplicaGateway {
     if snapshot.leader == nil { status.reasons.append("No leader is known.") }
     if snapshot.isDraining { status.reasons.append("The node is stopping.") }
     status.scrub = environment.scrub.progress
+    status.disk = environment.disk.current
+    if status.disk.isShort {
+      status.reasons.append("The disk is nearly full: payments are refused.")
+    }
     for segment in status.scrub.damaged {
       status.reasons.append("\(segment.fileName) is damaged on this disk and not mended yet.")
     }

@@ -14,6 +14,8 @@ final class StorageQueue<FileSystem: LogFileSystem>: @unchecked Sendable {
   private let worker: WorkerBox<FileSystem>
   private var waiting: [StorageWork] = []
   private var isBusy = false
+  /// Whether nothing is to be written: there is no room for it.
+  private var isHeld = false
   private var idleWaiters: [EventLoopPromise<Void>] = []
   /// Called on `loop`, once for each group, in order.
   var report: ((Result<StorageReport, LogError>) -> Void)?
@@ -51,8 +53,14 @@ final class StorageQueue<FileSystem: LogFileSystem>: @unchecked Sendable {
     return promise.futureResult
   }
 
+  /// Holds everything back, or goes on with it. On the loop.
+  func hold(_ isHeld: Bool) {
+    self.isHeld = isHeld
+    runNext()
+  }
+
   private func runNext() {
-    guard !isBusy, !waiting.isEmpty else { return }
+    guard !isBusy, !isHeld, !waiting.isEmpty else { return }
     isBusy = true
     let group = waiting
     waiting.removeAll(keepingCapacity: true)

@@ -141,6 +141,12 @@ extension HTTPProblem {
         503, "clock_unfit",
         "This node's clock cannot stamp a payment (\(reason)); send it to another node",
         retryAfterSeconds: 5)
+    case .diskFull:
+      // RFC 4918 §11.5.
+      self.init(
+        507, "disk_full",
+        "The disk of this node, or of the leader, is nearly full; nothing was recorded, send it to "
+          + "another node or later", retryAfterSeconds: 5)
     case .stopping:
       self.init(
         503, "stopping", "This node is stopping; nothing was recorded, send it to another node",

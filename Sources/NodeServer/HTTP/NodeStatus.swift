@@ -1,5 +1,6 @@
 package import Bytes
 package import HybridTime
+package import NodeRuntime
 package import Ledger
 package import Raft
 
@@ -58,6 +59,8 @@ package struct NodeStatus: Sendable {
   package var faults = RaftFaults()
   /// What the check of the sealed segments has come to.
   package var scrub = ScrubProgress()
+  /// How much room its disk has.
+  package var disk = DiskRoom(reserveByteCount: 0)
 
   // The clock.
 

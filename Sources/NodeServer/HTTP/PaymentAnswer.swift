@@ -22,6 +22,8 @@ package enum Refusal: Hashable, Sendable {
   case timedOut
   /// This node's clock cannot stamp it; the sentence says why.
   case clockUnfit(reason: String)
+  /// The disk of this node, or of the leader, is nearly full.
+  case diskFull
   /// The node is stopping.
   case stopping
   /// The id was used before for a payment with other contents.

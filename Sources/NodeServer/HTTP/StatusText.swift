@@ -1,6 +1,7 @@
 import Bytes
 import HybridTime
 import JSONText
+import NodeRuntime
 import SegmentLog
 
 extension AnswerText {
@@ -85,6 +86,8 @@ extension AnswerText {
     faults(status.faults, into: &json)
     json.key("scrub")
     scrub(status.scrub, into: &json)
+    json.key("disk")
+    disk(status.disk, into: &json)
     json.consistency(consistency)
     json.endObject()
     return json.bytes
@@ -109,6 +112,17 @@ extension AnswerText {
     json.beginArray()
     for segment in scrub.damaged { json.string(segment.fileName) }
     json.endArray()
+    json.endObject()
+  }
+
+  private func disk(_ disk: DiskRoom, into json: inout JSONWriter) {
+    json.beginObject()
+    json.key("free_bytes")
+    if let free = disk.freeByteCount { json.integer(free) } else { json.null() }
+    json.key("reserve_bytes")
+    json.integer(disk.reserveByteCount)
+    json.key("is_short")
+    json.boolean(disk.isShort)
     json.endObject()
   }
 

@@ -124,6 +124,10 @@ extension SettingKey {
   static let snapshotEvents = SettingKey(
     "snapshot.events_min", .integer(default: 1_000_000, 0...1_000_000_000_000),
     "Fewest events between two ledger snapshots, from which a restart goes on; 0: none are made.")
+  static let storageReserve = SettingKey(
+    "storage.reserve_bytes", .integer(default: 268_435_456, 0...1_099_511_627_776),
+    "While less is free on the data directory's disk, payments are refused with 507; with less than a"
+      + " quarter of it, nothing more is written to the log. 0: the disk is not looked at.")
   static let scrubBytes = SettingKey(
     "scrub.bytes_per_second", .integer(default: 8_388_608, 0...1_073_741_824),
     "How fast sealed segments are read from the disk and checked, on average; 0: only those that a"
@@ -178,7 +182,8 @@ extension SettingKey {
     httpConnectionsMax, httpBodyBytesMax, httpIdleSeconds, httpThreads, paymentUnitsMax,
     pendingMax, answerMilliseconds, resendMilliseconds, heartbeat, electionMin, electionMax,
     lease, batchEvents, batchBytes, batchesInFlight, segmentBytes, compressionLevel, cacheBytes,
-    snapshotEvents, scrubBytes, scrubPause, healthSuspect, healthDown, timeServers, timeServerPoll,
+    snapshotEvents, storageReserve, scrubBytes, scrubPause, healthSuspect, healthDown, timeServers,
+    timeServerPoll,
     timePeerPoll, timeDrift,
     timeSlew, timeHostBound,
     timeAheadMax, timeReportSeconds, testRawOffset, testRawDrift, logLevel,
