@@ -50,7 +50,8 @@ private final class SilentPeer: PeerTransportDelegate, Sendable {
     var messageCount = 0
     /// On which of the connections it was refused first.
     var refusedConnection: Int?
-    var wasLost = false
+    var wasLost: Bool { lostCount > 0 }
+    var lostCount = 0
   }
 
   let port: Int
@@ -60,13 +61,16 @@ private final class SilentPeer: PeerTransportDelegate, Sendable {
 
   var heard: Heard { state.withLock { $0 } }
 
-  init(_ id: NodeID, store: UInt64, cluster: ClusterID) async throws {
-    let port = try freePort()
+  init(
+    _ id: NodeID, store: UInt64, cluster: ClusterID, port: Int? = nil,
+    members: [(id: NodeID, address: HostPort)] = []
+  ) async throws {
+    let port = try port ?? freePort()
     self.port = port
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     self.loop = loop
     let transport = PeerTransport(
-      loop: loop, hello: PeerHello(cluster: cluster, node: id, store: store), members: [],
+      loop: loop, hello: PeerHello(cluster: cluster, node: id, store: store), members: members,
       bind: try #require(HostPort("127.0.0.1:\(port)")), silenceNanosecondsMax: .max,
       clock: HostClock(), logger: quiet)
     self.transport = transport
@@ -80,11 +84,18 @@ private final class SilentPeer: PeerTransportDelegate, Sendable {
     try await loop.flatSubmit { self.transport.close() }.get()
   }
 
+  func say(to peer: NodeID) {
+    loop.execute {
+      self.transport.send(.digest(index: LogIndex(1), .zero), to: peer)
+      self.transport.flush()
+    }
+  }
+
   func admits(_ peer: NodeID, store: UInt64) -> Bool { true }
   func peerConnected(_ peer: NodeID, store: UInt64) {
     state.withLock { $0.connectionCount += 1 }
   }
-  func peerLost(_ peer: NodeID) { state.withLock { $0.wasLost = true } }
+  func peerLost(_ peer: NodeID) { state.withLock { $0.lostCount += 1 } }
   func peerSaid(_ message: PeerMessage, peer: NodeID, at time: HostTime) {
     state.withLock { state in
       state.messageCount += 1
@@ -140,5 +151,37 @@ private final class SilentPeer: PeerTransportDelegate, Sendable {
     await second.stop()
     await first.stop()
     for peer in [stranger, member] { try await peer.stop() }
+  }
+}
+
+@Suite struct PeerCrossingTests {
+  @Test(.timeLimit(.minutes(2)))
+  func `two nodes that dial each other at once end with one connection`() async throws {
+    let cluster = ClusterID(name: "syncpay")
+    for round in 1...20 {
+      let ports = [try freePort(), try freePort()]
+      let members = try ports.enumerated().map { number, port in
+        (id: NodeID(UInt16(number + 1)), address: try #require(HostPort("127.0.0.1:\(port)")))
+      }
+      async let first = SilentPeer(
+        NodeID(1), store: 11, cluster: cluster, port: ports[0], members: members)
+      async let second = SilentPeer(
+        NodeID(2), store: 22, cluster: cluster, port: ports[1], members: members)
+      let peers = [try await first, try await second]
+      var before = peers.map(\.heard)
+      var calm = 0
+      try await eventually("round \(round): both hear each other, and keep their connection") {
+        for (peer, other) in zip(peers, [NodeID(2), NodeID(1)]) { peer.say(to: other) }
+        let now = peers.map(\.heard)
+        let isCalm = zip(before, now).allSatisfy {
+          $1.messageCount > $0.messageCount && $1.connectionCount == $0.connectionCount
+            && $1.lostCount == $0.lostCount
+        }
+        calm = isCalm ? calm + 1 : 0
+        before = now
+        return calm == 10
+      }
+      for peer in peers { try await peer.stop() }
+    }
   }
 }

@@ -56,11 +56,16 @@ final class PeerConnection: ChannelInboundHandler {
   }
   /// When the connection was made.
   let createdMonotonicNanoseconds: Int64
+  /// Whether this node dialled it.
+  let isDialled: Bool
 
   /// Bytes that may wait for a slow peer before messages are dropped: consensus sends again.
   private static let backlogByteCountMax = 64 << 20
 
-  init(hello: PeerHello, clock: HostClock, owner: any PeerConnectionOwner) {
+  init(
+    hello: PeerHello, clock: HostClock, owner: any PeerConnectionOwner, isDialled: Bool
+  ) {
+    self.isDialled = isDialled
     self.hello = hello
     self.clock = clock
     self.owner = owner

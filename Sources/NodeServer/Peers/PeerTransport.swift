@@ -20,8 +20,9 @@ protocol PeerTransportDelegate: AnyObject {
   func peersRead()
 }
 
-/// The connections to all peers: one each, dialled by the node with the lower number, and where that
-/// does not happen for some seconds (it may not know that the other exists) by the other one too.
+/// The connections to all peers: one each, dialled by the node with the lower number; by the other one
+/// when it starts, and where nobody has connected for some seconds (the first one may not know that it
+/// exists).
 ///
 /// `@unchecked Sendable`: everything after `init` happens on `loop`, which every entry asserts.
 final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
@@ -61,6 +62,8 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
   private static let unlistedMax = 16
   /// A member with a lower number that has not connected for so long is dialled, nanoseconds.
   private static let lowerNanoseconds: Int64 = 5_000_000_000
+  /// Two connections made within so long may have crossed, nanoseconds.
+  private static let crossingNanosecondsMax: Int64 = 1_000_000_000
   private static let connectTimeout = TimeAmount.seconds(1)
   private static let retryMillisecondsMin: Int64 = 50
   private static let retryMillisecondsMax: Int64 = 1000
@@ -92,7 +95,8 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
       .bind(host: bind.host, port: bind.port)
       .map { channel in
         self.listener = channel
-        for peer in self.addresses where peer.id > self.hello.node { self.dial(peer.id) }
+        // Those with lower numbers, too, once: they may have tried in vain for a while, and wait.
+        for peer in self.addresses { self.dial(peer.id) }
         self.watchSilence()
       }
   }
@@ -174,7 +178,7 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
     guard accepted.count < Self.unnamedMax, !isClosing else {
       throw ChannelError.operationUnsupported
     }
-    let connection = PeerConnection(hello: hello, clock: clock, owner: self)
+    let connection = PeerConnection(hello: hello, clock: clock, owner: self, isDialled: false)
     try channel.pipeline.syncOperations.addHandler(connection)
     accepted[ObjectIdentifier(connection)] = connection
   }
@@ -191,7 +195,8 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           // A name may resolve to several addresses: each attempt has a connection of its own.
-          let connection = PeerConnection(hello: self.hello, clock: self.clock, owner: self)
+          let connection = PeerConnection(
+            hello: self.hello, clock: self.clock, owner: self, isDialled: true)
           try channel.pipeline.syncOperations.addHandler(connection)
           self.dials[peer]?.connection = connection
         }
@@ -263,6 +268,7 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
     guard admits(peer, store: store) else { return .otherStore }
     accepted.removeValue(forKey: ObjectIdentifier(connection))
     if let dialled = dialledPeer(connection), dialled != peer { return .unexpected }
+    if let old = connections[peer], hasCrossed(old, connection, peer) { return .unexpected }
     dials[peer]?.connection = nil
     // A new connection means that the peer gave up the old one.
     let old = connections.updateValue(connection, forKey: peer)
@@ -273,6 +279,19 @@ final class PeerTransport: PeerConnectionOwner, @unchecked Sendable {
       if self.connections[peer] != nil { self.delegate?.peerConnected(peer, store: store) }
     }
     return .admitted
+  }
+
+  /// Whether both nodes have dialled at once, and this is the connection that is given up: on both of
+  /// them that of the node with the higher number.
+  private func hasCrossed(
+    _ old: PeerConnection, _ new: PeerConnection, _ peer: NodeID
+  ) -> Bool {
+    func isLowers(_ connection: PeerConnection) -> Bool {
+      connection.isDialled == (hello.node < peer)
+    }
+    return isLowers(old) && !isLowers(new)
+      && new.createdMonotonicNanoseconds - old.createdMonotonicNanoseconds
+        < Self.crossingNanosecondsMax
   }
 
   func received(_ message: PeerMessage, from peer: NodeID, at time: HostTime) {
