@@ -54,9 +54,14 @@ struct RecoveryStart<FileSystem: LogFileSystem> {
       trustedThrough: point.map {
         LogPoint(index: $0.applied.index, hash: $0.lastBatch.header.hash)
       })
-    var store = try SegmentStore.open(
+    var store = try SegmentStore.openItemwise(
       files, directory: logDirectory, clusterID: configuration.cluster, recovery: options,
-      visiting: { try recovery.restore($0) })
+      visiting: { item in
+        switch item {
+        case .sealed(let id, let tree): recovery.enter(id, tree)
+        case .batch(let batch): try recovery.restore(batch)
+        }
+      })
     for segment in store.unsealedSegments where segment.id.firstIndex < point?.segmentFirst ?? .zero
     {
       // Its digests are in no snapshot: its neighbours' footers tell them, or only a replay can.

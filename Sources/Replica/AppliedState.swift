@@ -16,8 +16,13 @@ package struct AppliedState: ~Copyable {
   private(set) var segmentFirst: LogIndex
   /// The ledger's digest before that segment.
   private(set) var segmentLedgerBefore: Digest256
-  /// The tree over all events applied.
-  package private(set) var tree: EventTree
+  /// The tree over all events applied, but for those of a segment of which it is known.
+  private var tree: EventTree
+  /// What sealed segments add to the tree, by their first index, where a footer has told it and the
+  /// segment has not begun.
+  private var knownTrees: [LogIndex: SegmentTree] = [:]
+  /// What the segment under way adds, where that is known: its events are not hashed again.
+  private var knownTree: SegmentTree?
   /// Room for what applying a batch gives, one for each event. Reused.
   private var outcomes: [Outcome] = []
 
@@ -41,6 +46,16 @@ package struct AppliedState: ~Copyable {
     tree = EventTree(point.segmentTree)
   }
 
+  /// A footer tells what a segment adds to the tree.
+  mutating func expect(_ tree: SegmentTree, of segment: LogIndex) { knownTrees[segment] = tree }
+
+  /// What the segment under way has added to the tree so far; nil in the middle of one whose end is
+  /// known and whose events are not hashed.
+  package var segmentTree: SegmentTree? {
+    guard let knownTree else { return tree.segment }
+    return knownTree.after.size == ledger.lastSequence.rawValue ? knownTree : nil
+  }
+
   /// Applies the next batch, and returns the seal of the segment before it if it starts one.
   ///
   /// Throws where the log holds what this version cannot apply: the node must stop.
@@ -49,21 +64,30 @@ package struct AppliedState: ~Copyable {
     precondition(header.index == last.index.next, "batches are applied in order")
     var seal: SegmentSeal?
     if header.startsSegment && last.index > .zero {
+      let segmentTree = knownTree ?? tree.segment
       seal = SegmentSeal(
         segment: segmentFirst, last: last, lastSequence: ledger.lastSequence,
         evidence: SegmentEvidence(
-          ledgerBefore: segmentLedgerBefore, ledgerAfter: ledger.digest, tree: tree.segment))
-      tree.beginSegment()
+          ledgerBefore: segmentLedgerBefore, ledgerAfter: ledger.digest, tree: segmentTree))
+      tree = EventTree(segmentTree.after)
+      knownTree = nil
       segmentFirst = header.index
       segmentLedgerBefore = ledger.digest
+    }
+    if header.index == segmentFirst, let known = knownTrees.removeValue(forKey: segmentFirst),
+      known.before == tree.frontier
+    {
+      knownTree = known
     }
     outcomes.removeAll(keepingCapacity: true)
     let records = batch.records
     try ledger.apply(
       firstSequence: header.firstSequence, count: UInt64(header.count),
       records: records.span.bytes, batchHash: header.hash, outcomes: &outcomes)
-    let isWhole = tree.append(records.span.bytes, count: Int(header.count))
-    precondition(isWhole, "the ledger has read the same records")
+    if knownTree == nil {
+      let isWhole = tree.append(records.span.bytes, count: Int(header.count))
+      precondition(isWhole, "the ledger has read the same records")
+    }
     last = EntryID(index: header.index, term: header.term)
     lastHash = header.hash
     return seal

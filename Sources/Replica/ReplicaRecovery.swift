@@ -1,5 +1,5 @@
 package import Bytes
-import Evidence
+package import Evidence
 import HybridTime
 package import Ledger
 package import Raft
@@ -82,6 +82,11 @@ package struct ReplicaRecovery: ~Copyable {
     began = point.lastBatch.header
   }
 
+  /// A sealed segment begins: what it adds to the tree need not be made again.
+  package mutating func enter(_ segment: SegmentID, _ tree: SegmentTree) {
+    state.expect(tree, of: segment.firstIndex)
+  }
+
   /// Takes the next batch of the log, verified by the reader. Those that a snapshot holds already
   /// are passed over, but for the last of them, which must be the very one.
   package mutating func restore(_ batch: Batch) throws(RestoreError) {
@@ -118,17 +123,18 @@ package struct ReplicaRecovery: ~Copyable {
   /// The ledger's digest after that batch.
   package var ledgerDigest: Digest256 { state.ledger.digest }
 
-  /// Where this recovery has come to; nil before the first batch.
+  /// Where this recovery has come to; nil before the first batch, and in the middle of a segment of
+  /// which only the end is known.
   ///
   /// Precondition: everything restored has been applied.
   package var point: RecoveryPoint? {
     precondition(terms.last == state.last, "what is not applied is in no snapshot")
-    guard let lastBatch = entries.last else { return nil }
+    guard let lastBatch = entries.last, let segmentTree = state.segmentTree else { return nil }
     return RecoveryPoint(
       lastBatch: lastBatch, ledgerDigest: state.ledger.digest, hybridLast: hybridLast,
       lastEventful: lastEventful, membershipIndex: membershipIndex,
       segmentFirst: state.segmentFirst,
-      segmentLedgerBefore: state.segmentLedgerBefore, segmentTree: state.tree.segment,
+      segmentLedgerBefore: state.segmentLedgerBefore, segmentTree: segmentTree,
       segmentByteCount: entries.segmentByteCount, termRuns: terms.runs)
   }
 

@@ -1,4 +1,5 @@
 import Bytes
+package import Evidence
 
 /// What recovery leaves for the store.
 struct RecoveredLog: Sendable {
@@ -17,7 +18,7 @@ struct Recovery<FS: LogFileSystem> {
   private let memory = ReusedMemory()
   var log = RecoveredLog()
 
-  mutating func run(visiting visit: (Batch) throws -> Void) throws(LogError) {
+  mutating func run(visiting visit: (RecoveredItem) throws -> Void) throws(LogError) {
     let (fileSystem, directory) = (fileSystem, directory)
     let names = try files { () throws(FileError) in try fileSystem.list(directory) }
     let ids = names.compactMap { SegmentID(fileName: $0) }.sorted()
@@ -36,7 +37,7 @@ struct Recovery<FS: LogFileSystem> {
   }
 
   private mutating func recover(
-    _ id: SegmentID, successor: SegmentID?, visiting visit: (Batch) throws -> Void
+    _ id: SegmentID, successor: SegmentID?, visiting visit: (RecoveredItem) throws -> Void
   ) throws(LogError) {
     let previous = log.segments.last?.summary
     if let expected = previous?.lastIndex.next ?? (options.mayBeginLater ? nil : LogIndex(1)),
@@ -51,9 +52,9 @@ struct Recovery<FS: LogFileSystem> {
     }
     let bytes = surviving.bytes
     defer { withExtendedLifetime(bytes) {} }
+    let footer = SegmentFooter.find(in: bytes.pointer.bytes)?.footer
     let judge = FaultJudge(
-      segment: id, successor: successor, knownDurable: knownDurable,
-      isSealed: SegmentFooter.find(in: bytes.pointer.bytes) != nil,
+      segment: id, successor: successor, knownDurable: knownDurable, isSealed: footer != nil,
       unreadable: surviving.unreadable)
     let header: SegmentHeader
     do throws(Damage) {
@@ -66,6 +67,11 @@ struct Recovery<FS: LogFileSystem> {
     }
     guard header.clusterID == clusterID else { throw .wrongCluster(segment: id) }
     try requireContinuing(header, previous)
+    if let footer {
+      do { try visit(.sealed(id, footer.evidence.tree)) } catch {
+        throw .stopped(at: id.firstIndex, error)
+      }
+    }
     try replay(
       bytes, SegmentSummary(header: header, lastTerm: previous?.lastTerm ?? .zero), judge, visit)
   }
@@ -96,7 +102,7 @@ struct Recovery<FS: LogFileSystem> {
   /// Replays a segment's batches to the visitor, one at a time.
   private mutating func replay(
     _ bytes: MappedBytes, _ start: SegmentSummary, _ judge: FaultJudge,
-    _ visit: (Batch) throws -> Void
+    _ visit: (RecoveredItem) throws -> Void
   ) throws(LogError) {
     var walker = SegmentWalker(after: start)
     var seal: SegmentEvidence?
@@ -154,7 +160,7 @@ struct Recovery<FS: LogFileSystem> {
 
   private func hand(
     _ header: BatchHeader, at offset: Int, in bytes: borrowing RawSpan,
-    _ walker: borrowing SegmentWalker, to visit: (Batch) throws -> Void
+    _ walker: borrowing SegmentWalker, to visit: (RecoveredItem) throws -> Void
   ) throws(LogError) {
     var records: [UInt8] = []
     walker.copyRecords(into: &records)
@@ -164,7 +170,7 @@ struct Recovery<FS: LogFileSystem> {
         .withUnsafeBytes { [UInt8]($0) },
       records: records)
     do {
-      try visit(batch)
+      try visit(.batch(batch))
     } catch {
       throw .stopped(at: header.index, error)
     }
@@ -249,6 +255,15 @@ extension Recovery {
   }
 }
 
+/// What opening a log finds, in order.
+package enum RecoveredItem {
+  /// A sealed segment begins, of which at least one batch will follow unless a snapshot stands for
+  /// them; what it adds to the tree, as its footer says.
+  case sealed(SegmentID, SegmentTree)
+  /// The next batch.
+  case batch(Batch)
+}
+
 extension SegmentStore {
   /// Opens a log, replays every batch in order to the visitor, and cuts what is torn at its end.
   ///
@@ -257,6 +272,19 @@ extension SegmentStore {
   package static func open(
     _ fileSystem: FS, directory: String, clusterID: ClusterID,
     recovery options: RecoveryOptions = RecoveryOptions(), visiting visit: (Batch) throws -> Void
+  ) throws(LogError) -> SegmentStore {
+    try openItemwise(
+      fileSystem, directory: directory, clusterID: clusterID, recovery: options
+    ) { item in
+      if case .batch(let batch) = item { try visit(batch) }
+    }
+  }
+
+  /// As ``open(_:directory:clusterID:recovery:visiting:)``, and tells what sealed segments say before
+  /// their batches.
+  package static func openItemwise(
+    _ fileSystem: FS, directory: String, clusterID: ClusterID, recovery options: RecoveryOptions,
+    visiting visit: (RecoveredItem) throws -> Void
   ) throws(LogError) -> SegmentStore {
     try files { () throws(FileError) in try fileSystem.createDirectory(directory) }
     var recovery = Recovery(
