@@ -1,28 +1,5 @@
 import Bytes
 
-/// A segment that is being written beside the damaged one.
-struct RepairOutput<FS: LogFileSystem> {
-  let file: FS.File
-  var summary: SegmentSummary
-  /// What has not been written yet; ends at the end of `summary`.
-  var buffer: [UInt8]
-
-  static var writeByteCountMax: Int { 4 << 20 }
-
-  mutating func append(_ bytes: some Collection<UInt8>) throws(LogError) {
-    buffer.append(contentsOf: bytes)
-    if buffer.count >= Self.writeByteCountMax { try flush() }
-  }
-
-  mutating func flush() throws(LogError) {
-    guard !buffer.isEmpty else { return }
-    let (file, bytes) = (file, buffer)
-    let start = summary.byteCount - UInt64(buffer.count)
-    try files { () throws(FileError) in try file.write(bytes.span.bytes, at: start) }
-    buffer.removeAll(keepingCapacity: true)
-  }
-}
-
 extension LogRepair {
   /// Takes the next missing batches, in order; they must be committed. Does all that can be done
   /// with them: call it without any for what needs none.
@@ -188,7 +165,7 @@ extension LogRepair {
     let head = SegmentHeader(clusterID: clusterID, startingWith: header)
     let (fileSystem, path) = (fileSystem, unfinishedPath(SegmentID(header.index)))
     let file = try files { () throws(FileError) in try fileSystem.open(path, .create) }
-    output = RepairOutput(
+    output = SegmentOutput(
       file: file, summary: SegmentSummary(header: head, lastTerm: chain?.term ?? .zero),
       buffer: head.encoded)
   }

@@ -30,7 +30,7 @@ package struct LogRepair<FS: LogFileSystem>: ~Copyable, Sendable {
   /// The batch before the next step; nil where the log begins later than at 1.
   var chain: ChainEnd?
   /// The segment that is being written.
-  var output: RepairOutput<FS>?
+  var output: SegmentOutput<FS>?
   /// Complete segments whose end is not verified yet.
   var unverified: [SegmentID] = []
   /// Whether mending has begun.

@@ -27,7 +27,14 @@ package struct SegmentScanner<FS: LogFileSystem>: Sendable {
   package func open(
     _ id: SegmentID, successor: SegmentID?
   ) throws(LogError) -> ScannedSegment? {
-    let (fileSystem, path) = (fileSystem, directory + "/" + id.fileName)
+    try open(id, named: id.fileName, successor: successor)
+  }
+
+  /// As ``open(_:successor:)``, of a file that does not have its name yet.
+  func open(
+    _ id: SegmentID, named name: String, successor: SegmentID?
+  ) throws(LogError) -> ScannedSegment? {
+    let (fileSystem, path) = (fileSystem, directory + "/" + name)
     let file = try files { () throws(FileError) in try fileSystem.open(path, .read) }
     let size = try files { () throws(FileError) in try file.size() }
     let tail = try files { () throws(FileError) in

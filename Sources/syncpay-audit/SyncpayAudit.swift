@@ -21,7 +21,7 @@ struct SyncpayAudit: ParsableCommand {
       """,
     subcommands: [
       TimelineCommand.self, LedgerCommand.self, SkewCommand.self, VerifyCommand.self,
-      ReplayCommand.self,
+      ReplayCommand.self, ArchiveCommand.self,
     ])
 }
 

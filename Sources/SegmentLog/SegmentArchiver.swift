@@ -1,0 +1,136 @@
+import Bytes
+
+/// A sealed segment that has been compressed again.
+package struct ArchivedSegment: Hashable, Sendable {
+  /// Which segment.
+  package let id: SegmentID
+  /// Its events.
+  package let eventCount: UInt64
+  /// Length of its records, uncompressed, bytes.
+  package let recordsByteCount: UInt64
+  /// Length of the file that was read, bytes.
+  package let byteCountBefore: UInt64
+  /// Length of the file in the archive, bytes.
+  package let byteCountAfter: UInt64
+  /// Whether the archive had it already.
+  package let wasThere: Bool
+}
+
+/// Compresses sealed segments again into another directory, with no change to any hash or proof: a
+/// batch's hash, the chain, the Merkle tree and the ledger's digests are over what is uncompressed.
+///
+/// A segment has its name in the archive only when it is whole, durable, and has been read again; one
+/// that was interrupted is begun anew.
+package struct SegmentArchiver<FS: LogFileSystem>: ~Copyable {
+  private let fileSystem: FS
+  private let scanner: SegmentScanner<FS>
+  private let directory: String
+  private let target: String
+  private var compressor: FrameCompressor
+
+  /// An archiver of the log in `directory` into the directory `target`, which is made where it is
+  /// not there. `level`: LZ4's, 3 to 12 are high compression.
+  package init(
+    _ fileSystem: FS, directory: String, target: String, level: Int
+  ) throws(LogError) {
+    self.fileSystem = fileSystem
+    self.directory = directory
+    self.target = target
+    scanner = SegmentScanner(fileSystem, directory: directory)
+    compressor = FrameCompressor(level: level)
+    try files { () throws(FileError) in
+      try fileSystem.createDirectory(target)
+      try fileSystem.removeUnfinished(target)
+    }
+  }
+
+  /// Archives one segment; nil where it is not sealed.
+  ///
+  /// Errors: damage in it, or in the archive's own file of that name; the archive holds another
+  /// history (``LogError/otherHistory(at:)``); files.
+  package mutating func archive(
+    _ id: SegmentID, successor: SegmentID?
+  ) throws(LogError) -> ArchivedSegment? {
+    guard let source = try scanner.open(id, successor: successor), source.footer != nil else {
+      return nil
+    }
+    let names = try list()
+    if names.contains(id.fileName) { return try compare(source, wasThere: true) }
+    try write(source)
+    let archived = try compare(source, named: id.unfinishedFileName, wasThere: false)
+    let (fileSystem, target) = (fileSystem, target)
+    try files { () throws(FileError) in
+      try fileSystem.rename(
+        target + "/" + id.unfinishedFileName, to: target + "/" + id.fileName)
+      try fileSystem.syncDirectory(target)
+    }
+    return archived
+  }
+
+  private func list() throws(LogError) -> [String] {
+    let (fileSystem, target) = (fileSystem, target)
+    return try files { () throws(FileError) in try fileSystem.list(target) }
+  }
+
+  /// Writes the segment under its unfinished name, each batch as it is verified.
+  private mutating func write(_ source: ScannedSegment) throws(LogError) {
+    let (fileSystem, path) = (fileSystem, target + "/" + source.id.unfinishedFileName)
+    let file = try files { () throws(FileError) in try fileSystem.open(path, .create) }
+    var output = SegmentOutput<FS>(
+      file: file, summary: SegmentSummary(header: source.header, lastTerm: .zero),
+      buffer: source.header.encoded)
+    var iterator = SegmentIterator(source)
+    while let header = try iterator.next() {
+      let (again, bytes) = iterator.withRecords { records in compress(header, records) }
+      output.summary.append(again)
+      try output.append(bytes)
+    }
+    guard case .sealed(let footer) = iterator.tail else { throw .notSealable(source.id) }
+    try output.flush()
+    let (end, tail) = (
+      output.summary.byteCount, SegmentFooter(output.summary, footer.evidence).encoded
+    )
+    try files { () throws(FileError) in
+      try file.write(tail.span.bytes, at: end)
+      try file.sync()
+    }
+  }
+
+  private mutating func compress(
+    _ header: BatchHeader, _ records: borrowing RawSpan
+  ) -> (header: BatchHeader, bytes: [UInt8]) {
+    var writer = ByteWriter(capacity: BatchHeader.byteCount + header.frameByteCount)
+    BatchHeader.encodeHashed(header.fields, recordsByteCount: records.byteCount, into: &writer)
+    let frame = records.byteCount == 0 ? nil : compressor.compress(records)
+    let again = BatchHeader(
+      fields: header.fields, recordsByteCount: records.byteCount, hash: header.hash,
+      frameByteCount: frame?.count ?? 0)
+    again.encodeRest(into: &writer)
+    if let frame { writer.append(contentsOf: frame) }
+    return (again, writer.bytes)
+  }
+
+  /// Reads the archive's file, every byte, and requires that it tells the same as the source.
+  private func compare(
+    _ source: ScannedSegment, named name: String? = nil, wasThere: Bool
+  ) throws(LogError) -> ArchivedSegment {
+    let archive = SegmentScanner(fileSystem, directory: target)
+    guard
+      let archived = try archive.open(
+        source.id, named: name ?? source.id.fileName, successor: nil),
+      let footer = archived.footer, let expected = source.footer,
+      archived.header == source.header, footer.totals == expected.totals,
+      footer.evidence == expected.evidence
+    else { throw .otherHistory(at: source.id.firstIndex) }
+    var iterator = SegmentIterator(archived)
+    while try iterator.next() != nil {}
+    guard iterator.summary.lastHash == expected.totals.lastHash else {
+      throw .otherHistory(at: source.id.firstIndex)
+    }
+    return ArchivedSegment(
+      id: source.id, eventCount: expected.totals.eventCount,
+      recordsByteCount: expected.totals.recordsByteCount,
+      byteCountBefore: UInt64(source.bytes.byteCount),
+      byteCountAfter: UInt64(archived.bytes.byteCount), wasThere: wasThere)
+  }
+}
