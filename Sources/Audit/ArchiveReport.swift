@@ -11,6 +11,8 @@ package struct ArchiveReport: Sendable {
   package private(set) var segments: [ArchivedSegment] = []
   /// Segments that are not sealed yet, and not in the archive.
   package private(set) var liveCount = 0
+  /// A segment without a seal that stands before one that has one.
+  private var gap: SegmentID?
 
   /// Compresses the sealed segments of the log at `path` again into the directory `target`, and
   /// reads each again. `level`: LZ4's, 1 to 12.
@@ -20,20 +22,51 @@ package struct ArchiveReport: Sendable {
   ) throws(AuditError) {
     source = try LogSource(path, in: files).log
     self.target = target
-    do throws(LogError) {
-      let ids = try SegmentScanner(files, directory: source).segments()
-      var archiver = try SegmentArchiver(files, directory: source, target: target, level: level)
-      for (place, id) in ids.enumerated() {
-        let successor = place + 1 < ids.count ? ids[place + 1] : nil
-        guard let segment = try archiver.archive(id, successor: successor) else {
-          liveCount += 1
-          continue
-        }
-        segments.append(segment)
-        meter.advance(by: segment.byteCountBefore)
-      }
+    try Self.requireNoLog(target, in: files)
+    do throws(ArchiveProblem) {
+      try archive(level: level, in: files, meter)
     } catch {
-      throw AuditError(error, directory: source)
+      switch error {
+      case .source(let problem): throw AuditError(problem, directory: source)
+      case .archive(let problem): throw AuditError(problem, directory: target)
+      case .differs(let id): throw .archiveDiffers("\(target)/\(id.fileName)")
+      }
+    }
+    if let gap { throw .notSealed("\(source)/\(gap.fileName)") }
+  }
+
+  /// A node's own files are not an archive: it makes, mends and locks them.
+  private static func requireNoLog(
+    _ target: String, in files: some LogFileSystem
+  ) throws(AuditError) {
+    for directory in [target, target + "/.."] {
+      let names = (try? files.list(directory)) ?? []
+      if names.contains("lock") && names.contains("hardstate") { throw .archiveIsNode(target) }
+    }
+  }
+
+  private mutating func archive<Files: LogFileSystem>(
+    level: Int, in files: Files, _ meter: ProgressMeter
+  ) throws(ArchiveProblem) {
+    let ids: [SegmentID]
+    var archiver: SegmentArchiver<Files>
+    do throws(LogError) {
+      ids = try SegmentScanner(files, directory: source).segments()
+      archiver = try SegmentArchiver(files, directory: source, target: target, level: level)
+    } catch {
+      throw .source(error)
+    }
+    var firstLive: SegmentID?
+    for (place, id) in ids.enumerated() {
+      let successor = place + 1 < ids.count ? ids[place + 1] : nil
+      guard let segment = try archiver.archive(id, successor: successor) else {
+        liveCount += 1
+        firstLive = firstLive ?? id
+        continue
+      }
+      gap = gap ?? firstLive
+      segments.append(segment)
+      meter.advance(by: segment.byteCountBefore)
     }
   }
 

@@ -24,6 +24,12 @@ package enum AuditError: Error, Sendable, CustomStringConvertible {
   case record(index: LogIndex, DecodeError)
   /// No batch has the index that was asked for.
   case beyondEnd(asked: LogIndex, last: LogIndex)
+  /// The archive's file is not sealed, or tells another history than the log's.
+  case archiveDiffers(String)
+  /// The archive would be among the files of a node.
+  case archiveIsNode(String)
+  /// A segment in the middle of the log has lost its seal.
+  case notSealed(String)
   /// The report could not be written.
   case output(OutputError)
 
@@ -51,6 +57,12 @@ package enum AuditError: Error, Sendable, CustomStringConvertible {
       "A record of batch \(index.rawValue) cannot be read: \(error.sentence)"
     case .beyondEnd(let asked, let last):
       "There is no batch \(asked.rawValue): the log ends at \(last.rawValue)."
+    case .archiveDiffers(let path):
+      "\(path) is not this log's segment, or not whole: remove it, or give another archive."
+    case .archiveIsNode(let path):
+      "\(path) is a node's own directory: give the archive one of its own."
+    case .notSealed(let path):
+      "\(path) has lost its seal, and is not in the archive: verify the log, and let its node mend it."
     case .output(.closed): "The reader of the output has gone away."
     case .output(.failed(let errno)): "The output could not be written (\(errnoText(errno)))."
     }

@@ -35,6 +35,9 @@ package struct LogVerification: Sendable {
   package private(set) var notes: [String] = []
   /// Each batch's hash, from ``firstIndex`` on.
   private(set) var hashes: [Digest256] = []
+  /// The first segment that has no whole seal, and what is to be said of it if a later one has one:
+  /// seals are written in order.
+  private var unsealed: (segment: ScannedSegment, fault: LogFault)?
   /// The tree over the events read, checked against the footers on the way.
   private var tree = EventTree()
   private(set) var segments: [ScannedSegment] = []
@@ -83,14 +86,28 @@ package struct LogVerification: Sendable {
       segmentCount += 1
       byteCount += UInt64(segment.bytes.byteCount)
       if let before, !before.isContinued(by: segment.header) {
-        fault = LogFault(
-          path: path(id), offset: 0, index: before.lastIndex.next,
-          reason: "the segment does not continue the one before it (cluster, index, event or hash)")
+        fault = gap(between: before, and: segment.header)
         return
       }
       before = try read(segment, after: before, &ledger)
+      if segment.footer != nil { try judgeUnsealed(scanner) }
       meter.advance(by: UInt64(segment.bytes.byteCount))
     }
+  }
+
+  /// What is wrong where a segment does not continue the one before it.
+  private func gap(between before: SegmentSummary, and next: SegmentHeader) -> LogFault {
+    let due = before.lastIndex.next
+    guard next.firstIndex <= due else {
+      return LogFault(
+        path: path(before.id), offset: before.byteCount, index: due,
+        reason:
+          "the batches up to \(next.firstIndex.previous.rawValue), before the next segment, are"
+          + " missing")
+    }
+    return LogFault(
+      path: path(SegmentID(next.firstIndex)), offset: 0, index: due,
+      reason: "the segment does not continue the one before it (cluster, index, event or hash)")
   }
 
   /// Goes through one segment, and returns what its batches add up to.
@@ -124,10 +141,11 @@ package struct LogVerification: Sendable {
   /// that is, and it has none: the log does not begin with the first event.
   private mutating func beginTree(_ segment: ScannedSegment) -> Bool {
     tree.beginSegment()
-    if tree.frontier.size + 1 == segment.header.firstSequence.rawValue { return true }
+    let due = segment.header.firstSequence.rawValue &- 1
+    if tree.frontier.size == due { return true }
     guard segmentCount == 1, let before = segment.footer?.evidence.tree.before else { return false }
     tree = EventTree(before)
-    return tree.frontier.size + 1 == segment.header.firstSequence.rawValue
+    return tree.frontier.size == due
   }
 
   private mutating func take(_ header: BatchHeader) {
@@ -156,8 +174,31 @@ package struct LogVerification: Sendable {
         reason: reason)
     case .torn(let offset, let byteCount, let reason):
       judgeTorn(segment, offset, byteCount, reason, summary)
-    case .whole, nil: break
+      noteUnsealed(segment, summary)
+    case .whole: noteUnsealed(segment, summary)
+    case nil: break
     }
+  }
+
+  private mutating func noteUnsealed(_ segment: ScannedSegment, _ summary: SegmentSummary) {
+    guard unsealed == nil else { return }
+    unsealed = (
+      segment,
+      LogFault(
+        path: path(segment.id), offset: summary.byteCount, index: summary.lastIndex.next,
+        reason: "the seal is gone: a later segment has one, and they are written in order")
+    )
+  }
+
+  /// A sealed segment comes after one that was not when it was read: a running node may have sealed
+  /// that meanwhile.
+  private mutating func judgeUnsealed(
+    _ scanner: SegmentScanner<some LogFileSystem>
+  ) throws(LogError) {
+    guard fault == nil, let (segment, found) = unsealed else { return }
+    let again = try scanner.open(segment.id, successor: segment.successor)
+    if again?.footer == nil { fault = found }
+    unsealed = nil
   }
 
   /// After the last batch of a segment that has a successor only its footer is missing: what a node

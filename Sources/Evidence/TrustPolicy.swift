@@ -24,43 +24,54 @@ package struct TrustPolicy: Hashable, Sendable {
   package static let byteCountMax = 64 << 10
   /// Most logs, witnesses and groups together.
   package static let nameCountMax = 1024
-  private static let noneName = "none"
+  private static let noneName = Name("none")
 
-  /// A name of the policy.
+  /// What a name of the policy stands for.
   enum Member: Hashable, Sendable {
     case witness(NoteKey)
-    case group(threshold: Int, members: [String])
+    case group(threshold: Int, members: [Name])
+  }
+
+  /// A name is its bytes: texts that look or count as equal are not the same name.
+  struct Name: Hashable, Sendable {
+    let bytes: [UInt8]
+
+    init(_ text: some StringProtocol) { bytes = Array(text.utf8) }
+
+    var text: String { String(decoding: bytes, as: UTF8.self) }
   }
 
   private var logs: [NoteKey] = []
-  private var members: [String: Member] = [:]
-  /// The witnesses' names, in the order of the file.
-  private var witnessNames: [String] = []
+  private var members: [Name: Member] = [:]
+  /// The names of witnesses and groups, in the order of the file.
+  private var names: [Name] = []
   /// The name that must have witnessed; nil where none needs to.
-  private var quorum: String?
+  private var quorum: Name?
 
   /// A policy of one log and members, of which `threshold` must have signed.
   package init(log: NoteKey, witnesses: [(name: String, key: NoteKey)], threshold: Int) {
     precondition((1...witnesses.count).contains(threshold), "a threshold that can be reached")
     logs = [log]
-    witnessNames = witnesses.map(\.name)
-    for witness in witnesses { members[witness.name] = .witness(witness.key) }
-    members[Self.groupName] = .group(threshold: threshold, members: witnessNames)
+    for witness in witnesses { add(Name(witness.name), .witness(witness.key)) }
+    add(Self.groupName, .group(threshold: threshold, members: names))
     quorum = Self.groupName
   }
 
-  private static let groupName = "members"
+  private static let groupName = Name("members")
 
   /// Reads a policy file.
   package init(parsing text: String) throws(EvidenceError) {
     guard text.utf8.count <= Self.byteCountMax else { throw .malformedPolicy(line: 0) }
     var hasQuorum = false
-    var usedNames: Set<String> = []
+    var usedNames: Set<Name> = []
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
     for (place, line) in lines.enumerated() {
       let words = line.split { $0 == " " || $0 == "\t" }.map { String($0) }
       guard let first = words.first, !first.hasPrefix("#") else { continue }
       do throws(PolicyProblem) {
+        guard line.utf8.allSatisfy({ $0 == 0x09 || ($0 >= 0x20 && $0 != 0x7f) }) else {
+          throw PolicyProblem()
+        }
         switch first {
         case "log": try addLog(words)
         case "witness": try addWitness(words)
@@ -68,8 +79,9 @@ package struct TrustPolicy: Hashable, Sendable {
         case "quorum":
           guard !hasQuorum, words.count == 2 else { throw PolicyProblem() }
           hasQuorum = true
-          guard words[1] == Self.noneName || members[words[1]] != nil else { throw PolicyProblem() }
-          quorum = words[1] == Self.noneName ? nil : words[1]
+          let name = Name(words[1])
+          guard name == Self.noneName || members[name] != nil else { throw PolicyProblem() }
+          quorum = name == Self.noneName ? nil : name
         default: throw PolicyProblem()
         }
         guard members.count + logs.count <= Self.nameCountMax else { throw PolicyProblem() }
@@ -92,49 +104,57 @@ package struct TrustPolicy: Hashable, Sendable {
 
   private mutating func addWitness(_ words: [String]) throws(PolicyProblem) {
     guard (3...4).contains(words.count), isFree(words[1]),
-      let key = try? NoteKey(parsing: words[2])
+      let key = try? NoteKey(parsing: words[2]), key.kind == .cosignature
     else { throw PolicyProblem() }
     for case .witness(let other) in members.values where other.publicKey == key.publicKey {
       throw PolicyProblem()
     }
-    members[words[1]] = .witness(key)
-    witnessNames.append(words[1])
+    add(Name(words[1]), .witness(key))
   }
 
   private mutating func addGroup(
-    _ words: [String], _ usedNames: inout Set<String>
+    _ words: [String], _ usedNames: inout Set<Name>
   ) throws(PolicyProblem) {
     guard words.count >= 4, isFree(words[1]) else { throw PolicyProblem() }
-    let names = Array(words[3...])
-    for name in names {
+    let listed = words[3...].map { Name($0) }
+    for name in listed {
       guard members[name] != nil, usedNames.insert(name).inserted else { throw PolicyProblem() }
     }
     let threshold: Int
     switch words[2] {
-    case "all": threshold = names.count
+    case "all": threshold = listed.count
     case "any": threshold = 1
     default:
-      guard let number = DecimalLine.number(words[2]), number >= 1, number <= names.count else {
+      guard let number = DecimalLine.number(words[2]), number >= 1, number <= listed.count else {
         throw PolicyProblem()
       }
       threshold = Int(number)
     }
-    members[words[1]] = .group(threshold: threshold, members: names)
+    add(Name(words[1]), .group(threshold: threshold, members: listed))
   }
 
-  private func isFree(_ name: String) -> Bool { name != Self.noneName && members[name] == nil }
+  private mutating func add(_ name: Name, _ member: Member) {
+    members[name] = member
+    names.append(name)
+  }
+
+  private func isFree(_ text: String) -> Bool {
+    Name(text) != Self.noneName && members[Name(text)] == nil
+  }
 
   /// The policy as a file.
   package var description: String {
     var lines = logs.map { "log \($0.description)" }
-    for name in witnessNames {
-      guard case .witness(let key)? = members[name] else { continue }
-      lines.append("witness \(name) \(key.description)")
+    for name in names {
+      switch members[name] {
+      case .witness(let key): lines.append("witness \(name.text) \(key.description)")
+      case .group(let threshold, let listed):
+        lines.append(
+          "group \(name.text) \(threshold) " + listed.map(\.text).joined(separator: " "))
+      case nil: break
+      }
     }
-    if let quorum, case .group(let threshold, let names)? = members[quorum] {
-      lines.append("group \(quorum) \(threshold) " + names.joined(separator: " "))
-    }
-    lines.append("quorum \(quorum ?? Self.noneName)")
+    lines.append("quorum \((quorum ?? Self.noneName).text)")
     return lines.map { $0 + "\n" }.joined()
   }
 
@@ -147,24 +167,26 @@ package struct TrustPolicy: Hashable, Sendable {
     }
     guard isLogs else { throw .untrustedLog(origin: checkpoint.origin) }
     var witnesses: [(name: String, time: UInt64)] = []
-    for name in witnessNames {
+    var present: Set<Name> = []
+    for name in names {
       guard case .witness(let key)? = members[name],
         let time = try key.time(ofSignatureUnder: note)
       else { continue }
-      witnesses.append((name, time))
+      witnesses.append((name.text, time))
+      present.insert(name)
     }
     if let quorum {
-      guard hasWitnessed(quorum, Set(witnesses.map(\.name))) else { throw .tooFewSignatures }
+      guard hasWitnessed(quorum, present) else { throw .tooFewSignatures }
     }
     return TrustedCheckpoint(checkpoint: checkpoint, witnesses: witnesses)
   }
 
   /// Groups name only what was named before them: this ends.
-  private func hasWitnessed(_ name: String, _ present: Set<String>) -> Bool {
+  private func hasWitnessed(_ name: Name, _ present: Set<Name>) -> Bool {
     switch members[name] {
     case .witness: present.contains(name)
-    case .group(let threshold, let names):
-      names.count { hasWitnessed($0, present) } >= threshold
+    case .group(let threshold, let listed):
+      listed.count { hasWitnessed($0, present) } >= threshold
     case nil: false
     }
   }

@@ -58,8 +58,11 @@ package struct NodeRecovery<FileSystem: LogFileSystem>: ~Copyable {
     let start = RecoveryStart(
       files: files, logDirectory: logDirectory, configuration: configuration,
       knownDurable: remembered.knownDurable, ledgerSeed: ledgerSeed)
-    let opened = try start.open(
-      SnapshotDirectory(files, dataDirectory: directory, clusterID: configuration.cluster))
+    let snapshots = SnapshotDirectory(
+      files, dataDirectory: directory, clusterID: configuration.cluster)
+    // They take room, and a node without room makes no snapshot that would remove them.
+    try? snapshots.removeLeftovers()
+    let opened = try start.open(snapshots)
     var distrusted: Term?
     let isSuspect = remembered.isTailSuspect
     if isSuspect {

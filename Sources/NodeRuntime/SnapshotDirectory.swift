@@ -108,7 +108,7 @@ package struct SnapshotDirectory<FileSystem: LogFileSystem>: Sendable {
   }
 
   /// Makes the directory, and removes what a crash left half written.
-  private func removeLeftovers() throws(SnapshotProblem) {
+  package func removeLeftovers() throws(SnapshotProblem) {
     try snapshotFiles { () throws(FileError) in
       try files.createDirectory(path)
       for name in try files.list(path) where name.hasSuffix(SnapshotID.partialSuffix) {

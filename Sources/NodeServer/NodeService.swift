@@ -145,6 +145,7 @@ struct RunningNode: Sendable {
         }
         disk.changed = { room in
           storage.hold(room.isExhausted)
+          snapshots.isHeld = room.isShort
           core.setDiskShort(room.isShort)
         }
         timeServers.answered = { core.timeServerAnswered($0, $1, $2) }

@@ -10,17 +10,18 @@ struct RefusedStamps {
   /// How many are remembered.
   private static let countMax = 16_384
 
-  private var stamps: Set<Stamp> = []
+  private var reasons: [Stamp: ForwardRefusalReason] = [:]
   private var order: Deque<Stamp> = []
 
   /// Whether nothing was refused.
-  var isEmpty: Bool { stamps.isEmpty }
+  var isEmpty: Bool { reasons.isEmpty }
 
-  func contains(_ stamp: Stamp) -> Bool { stamps.contains(stamp) }
+  /// Why the event with this stamp was refused, or nil where it was not.
+  subscript(stamp: Stamp) -> ForwardRefusalReason? { reasons[stamp] }
 
-  mutating func insert(_ stamp: Stamp) {
-    guard stamps.insert(stamp).inserted else { return }
+  mutating func insert(_ stamp: Stamp, _ reason: ForwardRefusalReason) {
+    guard reasons.updateValue(reason, forKey: stamp) == nil else { return }
     order.append(stamp)
-    if order.count > Self.countMax { stamps.remove(order.removeFirst()) }
+    if order.count > Self.countMax { reasons[order.removeFirst()] = nil }
   }
 }

@@ -45,7 +45,14 @@ extension Replica {
       // A sender that repeats does not know what is in flight here: what is, is not logged twice.
       let inFlight = events.mayRepeat ? idsInFlight() : []
       for record in parsed.records {
-        if !refusedStamps.isEmpty, refusedStamps.contains(record.stamp) { continue }
+        if !refusedStamps.isEmpty, let reason = refusedStamps[record.stamp] {
+          // The first refusal may be lost: its sender has it still.
+          let time = record.stamp.hybrid
+          effects.append(
+            .send(
+              .forwardRefused(ForwardRefusal(first: time, last: time, reason: reason)), to: peer))
+          continue
+        }
         if events.mayRepeat, let id = record.id,
           inFlight.contains(id) || state.ledger.lookup(id) != .unknown
         {
@@ -78,7 +85,7 @@ extension Replica {
     _ parsed: ForwardedRecords, reason: ForwardRefusalReason, to peer: NodeID, detail: String?,
     into effects: inout [ReplicaEffect]
   ) {
-    for record in parsed.records { refusedStamps.insert(record.stamp) }
+    for record in parsed.records { refusedStamps.insert(record.stamp, reason) }
     if let detail { effects.append(.note(.peerRefused(peer, reason: detail))) }
     effects.append(
       .send(

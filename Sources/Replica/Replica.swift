@@ -67,6 +67,8 @@ package struct Replica: ~Copyable {
   package internal(set) var isDraining = false
   /// Whether its disk is short of room.
   package private(set) var isDiskShort = false
+  /// When a leader whose disk is short next hands over, and how often it has tried.
+  private var nextHandover = (tick: 0, number: 0)
   /// Clock reports of this node that wait for a leader. They may be lost; payments may not.
   var reports: [(record: [UInt8], stamp: Stamp)] = []
   var raftEffects: [RaftEffect] = []
@@ -125,6 +127,7 @@ package struct Replica: ~Copyable {
       raft.step(.tick, into: &raftEffects)
       // A tick can make a lone voter the leader: its new term goes to the disk before any batch of it.
       carryOut(batches: [], firstIndex: .zero, reading: reading, into: &effects)
+      handOverForWantOfRoom()
       expire(into: &effects)
       expireReads(into: &effects)
       expireOperators(into: &effects)
@@ -170,14 +173,29 @@ package struct Replica: ~Copyable {
   /// Whether it is known who leads and what became of everything logged before.
   var isRouteKnown: Bool { raft.leader != nil && settledTerm == raft.term }
 
-  /// A leader without room passes its office on, once: somebody else may have some.
   private mutating func setDiskShort(_ isShort: Bool) {
-    let hasBegun = isShort && !isDiskShort
+    if isShort, !isDiskShort { nextHandover.tick = tick }
     isDiskShort = isShort
-    if hasBegun, raft.role == .leader {
-      raft.step(.transferLeadership(to: nil), into: &raftEffects)
-    }
+    handOverForWantOfRoom()
   }
+
+  /// A leader whose disk is short passes its office on: somebody else may have room. Nobody knows who,
+  /// so it goes round, from each to the next one, and to another one each time: it comes to all.
+  private mutating func handOverForWantOfRoom() {
+    guard isDiskShort, raft.role == .leader, !raft.isTransferring, tick >= nextHandover.tick
+    else { return }
+    let voters = raft.membership.voters
+    let round = voters.filter { $0 > id } + voters.filter { $0 < id }
+    guard !round.isEmpty else { return }
+    let target = round[nextHandover.number % round.count]
+    nextHandover = (
+      tick + Self.handoverWaits * configuration.raft.electionTicksMax, nextHandover.number + 1
+    )
+    raft.step(.transferLeadership(to: target), into: &raftEffects)
+  }
+
+  /// Longest election timeouts between two handovers of a leader without room.
+  private static let handoverWaits = 10
 
   private mutating func drain() {
     isDraining = true

@@ -76,7 +76,8 @@ struct FooterSections {
   /// The tree's section, read for a segment of these events; nil where it is of others, or its root
   /// is not that of its frontier.
   func tree(of totals: SegmentTotals, in frame: borrowing RawSpan) -> SegmentTree? {
-    let first = totals.firstSequence.rawValue &- 1
+    guard totals.firstSequence > .zero else { return nil }
+    let first = totals.firstSequence.rawValue - 1
     let last = totals.lastSequence.rawValue
     guard first <= last,
       UInt64(tree.count / Digest256.byteCount)

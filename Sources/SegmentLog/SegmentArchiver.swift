@@ -16,6 +16,16 @@ package struct ArchivedSegment: Hashable, Sendable {
   package let wasThere: Bool
 }
 
+/// Why a segment could not be archived.
+package enum ArchiveProblem: Error, Sendable {
+  /// It cannot be read, or not be written.
+  case source(LogError)
+  /// The archive's own file of that name cannot be read.
+  case archive(LogError)
+  /// The archive's file of that name is not sealed, or tells another history.
+  case differs(SegmentID)
+}
+
 /// Compresses sealed segments again into another directory, with no change to any hash or proof: a
 /// batch's hash, the chain, the Merkle tree and the ledger's digests are over what is uncompressed.
 ///
@@ -46,23 +56,30 @@ package struct SegmentArchiver<FS: LogFileSystem>: ~Copyable {
 
   /// Archives one segment; nil where it is not sealed.
   ///
-  /// Errors: damage in it, or in the archive's own file of that name; the archive holds another
-  /// history (``LogError/otherHistory(at:)``); files.
+  /// Errors: damage, in it or in the archive's own file of that name; another history there; files.
   package mutating func archive(
     _ id: SegmentID, successor: SegmentID?
-  ) throws(LogError) -> ArchivedSegment? {
-    guard let source = try scanner.open(id, successor: successor), source.footer != nil else {
-      return nil
+  ) throws(ArchiveProblem) -> ArchivedSegment? {
+    var wasThere = false
+    let sealed: ScannedSegment?
+    do throws(LogError) {
+      sealed = try scanner.open(id, successor: successor).flatMap { $0.footer == nil ? nil : $0 }
+      guard let sealed else { return nil }
+      wasThere = try list().contains(id.fileName)
+      if !wasThere { try write(sealed) }
+    } catch {
+      throw .source(error)
     }
-    let names = try list()
-    if names.contains(id.fileName) { return try compare(source, wasThere: true) }
-    try write(source)
-    let archived = try compare(source, named: id.unfinishedFileName, wasThere: false)
+    guard let sealed else { return nil }
+    if wasThere { return try compare(sealed, wasThere: true) }
+    let archived = try compare(sealed, named: id.unfinishedFileName, wasThere: false)
     let (fileSystem, target) = (fileSystem, target)
-    try files { () throws(FileError) in
+    do throws(FileError) {
       try fileSystem.rename(
         target + "/" + id.unfinishedFileName, to: target + "/" + id.fileName)
       try fileSystem.syncDirectory(target)
+    } catch {
+      throw .source(.file(error))
     }
     return archived
   }
@@ -113,20 +130,27 @@ package struct SegmentArchiver<FS: LogFileSystem>: ~Copyable {
   /// Reads the archive's file, every byte, and requires that it tells the same as the source.
   private func compare(
     _ source: ScannedSegment, named name: String? = nil, wasThere: Bool
-  ) throws(LogError) -> ArchivedSegment {
+  ) throws(ArchiveProblem) -> ArchivedSegment {
     let archive = SegmentScanner(fileSystem, directory: target)
-    guard
-      let archived = try archive.open(
-        source.id, named: name ?? source.id.fileName, successor: nil),
-      let footer = archived.footer, let expected = source.footer,
-      archived.header == source.header, footer.totals == expected.totals,
-      footer.evidence == expected.evidence
-    else { throw .otherHistory(at: source.id.firstIndex) }
-    var iterator = SegmentIterator(archived)
-    while try iterator.next() != nil {}
-    guard iterator.summary.lastHash == expected.totals.lastHash else {
-      throw .otherHistory(at: source.id.firstIndex)
+    let found: (segment: ScannedSegment, lastHash: Digest256)?
+    do throws(LogError) {
+      let segment = try archive.open(
+        source.id, named: name ?? source.id.fileName, successor: nil)
+      if let segment {
+        var iterator = SegmentIterator(segment)
+        while try iterator.next() != nil {}
+        found = (segment, iterator.summary.lastHash)
+      } else {
+        found = nil
+      }
+    } catch {
+      throw .archive(error)
     }
+    guard let (archived, lastHash) = found, let footer = archived.footer,
+      let expected = source.footer, archived.header == source.header,
+      footer.totals == expected.totals, footer.evidence == expected.evidence,
+      lastHash == expected.totals.lastHash
+    else { throw .differs(source.id) }
     return ArchivedSegment(
       id: source.id, eventCount: expected.totals.eventCount,
       recordsByteCount: expected.totals.recordsByteCount,

@@ -64,3 +64,21 @@ private func archived(_ cluster: TestCluster, _ target: String) throws -> Archiv
   try other.write(1, other.batches)
   #expect(throws: AuditError.self) { try archived(other, target) }
 }
+
+@Test func `an archive is nobody's own log, and a log without one of its seals is told`() throws {
+  var cluster = TestCluster(nodeCount: 2, clocks: TestCluster.plainClocks)
+  try cluster.build(batchCount: 40, eventsPerBatch: 5)
+  try cluster.writeAll()
+  let files = PosixFileSystem()
+  for name in ["lock", "hardstate"] { _ = try files.open("\(cluster.data(2))/\(name)", .create) }
+  for target in [cluster.data(2), cluster.data(2) + "/log"] {
+    #expect(throws: AuditError.self) { try archived(cluster, target) }
+  }
+  let first = cluster.segment(1, first: 1)
+  let whole = try fileBytes(first)
+  let file = try files.open(first, .update)
+  try file.truncate(to: UInt64(whole.count - 1))
+  #expect(throws: AuditError.self) { try archived(cluster, cluster.data(1) + "-archive") }
+  try file.write(whole.span.bytes, at: 0)
+  #expect(try archived(cluster, cluster.data(1) + "-archive").segments.count >= 4)
+}

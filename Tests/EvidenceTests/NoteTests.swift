@@ -183,6 +183,33 @@ import Testing
     }
   }
 
+  @Test func `names of keys have no space and no plus`() {
+    let key = [UInt8](repeating: 3, count: 32)
+    for name in ["a", "example.com/a", "zoë"] {
+      #expect(NoteKey(name: name, kind: .note, publicKey: key) != nil)
+    }
+    for name in ["", "a b", "a+b", "a\u{a0}b", "a\n"] {
+      #expect(NoteKey(name: name, kind: .note, publicKey: key) == nil, "\(name)")
+    }
+    #expect(NoteKey(name: "a", kind: .note, publicKey: Array(key.dropLast())) == nil)
+  }
+
+  @Test func `names of a policy are bytes, and a log's key is no witness`() throws {
+    let nodes = Self.nodes(2)
+    let keys = nodes.map(\.witness.key.description)
+    // The letter K and the sign of the unit kelvin.
+    let text =
+      "witness K \(keys[0])\nwitness \u{212a} \(keys[1])\ngroup g all K \u{212a}\nquorum g\n"
+    let policy = try TrustPolicy(parsing: text)
+    #expect(try TrustPolicy(parsing: policy.description) == policy)
+    #expect(throws: EvidenceError.malformedPolicy(line: 1)) {
+      try TrustPolicy(parsing: "witness a \(nodes[0].log.key.description)\nquorum a\n")
+    }
+    #expect(throws: EvidenceError.malformedPolicy(line: 1)) {
+      try TrustPolicy(parsing: "quorum\u{1}none\n")
+    }
+  }
+
   @Test func `a policy comes back from its text`() throws {
     let nodes = Self.nodes(3)
     let policy = TrustPolicy(
@@ -204,6 +231,7 @@ import Testing
         "group left any w0 w1", "group right all w2 w3", "group both all left right",
         "\t quorum both  ",
       ]).joined(separator: "\n"))
+    #expect(try TrustPolicy(parsing: policy.description) == policy)
     let checkpoint = Checkpoint(origin: Self.origin, size: 0, root: MerkleHash.empty)
     func signed(by places: [Int]) throws -> SignedNote {
       var note = SignedNote(text: checkpoint.text)

@@ -80,9 +80,11 @@ final class DiskWatch: @unchecked Sendable {
     if room.isExhausted, !before.isExhausted {
       logger.critical(
         "the disk is as good as full: nothing more is written to the log", metadata: metadata)
-    } else if room.isShort, !before.isShort {
+    } else if !room.isExhausted, room.isShort, !before.isShort {
       logger.error("the disk is nearly full: payments are refused", metadata: metadata)
-    } else if !room.isShort {
+    } else if room.isShort {
+      logger.notice("the log is written again; payments are still refused", metadata: metadata)
+    } else {
       logger.notice("the disk has room again", metadata: metadata)
     }
   }

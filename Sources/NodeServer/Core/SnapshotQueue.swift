@@ -35,9 +35,12 @@ final class SnapshotQueue: @unchecked Sendable {
     self.halt = halt
   }
 
+  /// Whether none are made, for want of room. On the loop.
+  var isHeld = false
+
   /// Segments have been sealed and are durable. On the loop.
   func sealed(_ seals: [SegmentSeal]) {
-    for seal in seals {
+    for seal in seals where !isHeld {
       if let order = schedule.sealed(seal) { carryOut(order) }
     }
   }
@@ -49,7 +52,7 @@ final class SnapshotQueue: @unchecked Sendable {
       let order = schedule.stopping(
         through: node.applied.index, EventSequence(node.counts.events),
         ledgerDigest: node.ledgerDigest)
-      if let order { carryOut(order) }
+      if let order, !isHeld { carryOut(order) }
       return idle()
     }
   }

@@ -46,7 +46,7 @@ final class StorageQueue<FileSystem: LogFileSystem>: @unchecked Sendable {
     }
   }
 
-  /// Succeeds when everything appended so far is durable.
+  /// Succeeds when everything appended so far is durable, but for what is held back.
   func drained() -> EventLoopFuture<Void> {
     let promise = loop.makePromise(of: Void.self)
     if isBusy { idleWaiters.append(promise) } else { promise.succeed() }
