@@ -119,7 +119,7 @@ let package = Package(
         "CLZ4", "Bytes", "JSONText", "HybridTime", "Ledger", "SegmentLog", "HostFiles", "Timeline",
         "Audit", arguments, histogram, nioCore, nioPosix,
       ]),
-    command("syncpay-sim", ["Bytes", "Simulation", arguments]),
+    command("syncpay-sim", ["Bytes", "Audit", "HostFiles", "Simulation", arguments]),
     tests("BytesTests", ["Bytes"]),
     tests("HybridTimeTests", ["Bytes", "HybridTime"]),
     tests("EvidenceTests", ["Bytes", "Evidence"]),

@@ -1,7 +1,10 @@
+import Audit
 import Foundation
+import HostFiles
 import Simulation
 
-/// A failure as a directory: options, trace, every node's files, and how to run it again.
+/// A failure as a directory: options, trace, every node's files, their timeline, and how to run it
+/// again.
 struct Bundle {
   private let result: SimulationResult
 
@@ -32,7 +35,27 @@ struct Bundle {
         at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
       try Data(file.bytes).write(to: url)
     }
+    let nodes = Set(
+      result.files.compactMap { $0.path.split(separator: "/").first.map(String.init) })
+    try text(
+      Self.timeline(nodes.sorted().map { root.appending(path: $0).path }),
+      to: root.appending(path: "timeline.txt"))
     print("  commit \(Self.commit), bundle \(root.path), replay: \(replay)")
+  }
+
+  /// All events of all nodes in order of time, or why the files do not tell.
+  private static func timeline(_ directories: [String]) -> String {
+    var bytes: [UInt8] = []
+    do throws(AuditError) {
+      let log = try AgreedLog(directories, in: PosixFileSystem())
+      var options = TimelineOptions()
+      options.showsAll = true
+      let writer = ReportWriter { piece throws(OutputError) in bytes.append(contentsOf: piece) }
+      _ = try log.writeTimeline(options, to: writer)
+    } catch {
+      bytes.append(contentsOf: Array("\(error)\n".utf8))
+    }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   private func text(_ text: String, to url: URL) throws { try Data(text.utf8).write(to: url) }
