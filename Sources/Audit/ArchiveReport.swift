@@ -36,12 +36,14 @@ package struct ArchiveReport: Sendable {
   }
 
   /// A node's own files are not an archive: it makes, mends and locks them.
-  private static func requireNoLog(
-    _ target: String, in files: some LogFileSystem
+  private static func requireNoLog<Files: LogFileSystem>(
+    _ target: String, in files: Files
   ) throws(AuditError) {
     for directory in [target, target + "/.."] {
       let names = (try? files.list(directory)) ?? []
-      if names.contains("lock") && names.contains("hardstate") { throw .archiveIsNode(target) }
+      if names.contains("lock") && names.contains(HardStateFile<Files>.fileName) {
+        throw .archiveIsNode(target)
+      }
     }
   }
 

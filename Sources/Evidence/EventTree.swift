@@ -11,12 +11,26 @@ package struct SegmentTree: Hashable, Sendable {
 
   /// A segment's part from its parts, or nil where that is another number of tiles than there can
   /// be.
-  package init?(before: MerkleFrontier, after: MerkleFrontier, tiles: [Digest256]) {
+  init?(before: MerkleFrontier, after: MerkleFrontier, tiles: [Digest256]) {
     guard before.size <= after.size,
       UInt64(tiles.count) == Self.tileCount(from: before.size, to: after.size)
     else { return nil }
     self.init(checked: before, after, tiles)
   }
+
+  /// A segment's part from the sizes at both ends and its ``hashes``, or nil where that is another
+  /// number of hashes than there can be.
+  package init?(from before: UInt64, to after: UInt64, hashes: [Digest256]) {
+    let (first, second) = (before.nonzeroBitCount, after.nonzeroBitCount)
+    guard hashes.count >= first + second,
+      let start = MerkleFrontier(size: before, hashes: Array(hashes[..<first])),
+      let end = MerkleFrontier(size: after, hashes: Array(hashes[first..<first + second]))
+    else { return nil }
+    self.init(before: start, after: end, tiles: Array(hashes[(first + second)...]))
+  }
+
+  /// All of it but the sizes, in the order in which files hold it: before, after, tiles.
+  package var hashes: [Digest256] { before.hashes + after.hashes + tiles }
 
   fileprivate init(
     checked before: MerkleFrontier, _ after: MerkleFrontier, _ tiles: [Digest256]
@@ -27,7 +41,7 @@ package struct SegmentTree: Hashable, Sendable {
   }
 
   /// How many tiles are completed while a tree grows.
-  package static func tileCount(from before: UInt64, to after: UInt64) -> UInt64 {
+  static func tileCount(from before: UInt64, to after: UInt64) -> UInt64 {
     after / MerkleTile.leafCount - before / MerkleTile.leafCount
   }
 }

@@ -65,7 +65,7 @@ extension RecoveryPoint {
       writer.integer(run.term.rawValue)
       writer.integer(run.firstIndex.rawValue)
     }
-    for hash in segmentTree.before.hashes + segmentTree.after.hashes + segmentTree.tiles {
+    for hash in segmentTree.hashes {
       hash.withBytes { writer.append(contentsOf: $0) }
     }
     writer.append(contentsOf: lastBatch.bytes)
@@ -125,20 +125,16 @@ extension RecoveryPoint {
     from before: UInt64, to after: UInt64, _ reader: inout ByteReader, in bytes: borrowing RawSpan
   ) throws(DecodeError) -> SegmentTree {
     let offset = reader.offset
-    guard before <= after, reader.remaining.isMultiple(of: Digest256.byteCount) else {
+    guard reader.remaining.isMultiple(of: Digest256.byteCount) else {
       throw .invalidField("point.tree", offset: offset)
     }
     var hashes: [Digest256] = []
     while !reader.isAtEnd {
       hashes.append(Digest256(at: try reader.skip(Digest256.byteCount).lowerBound, in: bytes))
     }
-    let (first, second) = (before.nonzeroBitCount, after.nonzeroBitCount)
-    guard hashes.count >= first + second,
-      let start = MerkleFrontier(size: before, hashes: Array(hashes[..<first])),
-      let end = MerkleFrontier(size: after, hashes: Array(hashes[first..<first + second])),
-      let tree = SegmentTree(
-        before: start, after: end, tiles: Array(hashes[(first + second)...]))
-    else { throw .invalidField("point.tree", offset: offset) }
+    guard let tree = SegmentTree(from: before, to: after, hashes: hashes) else {
+      throw .invalidField("point.tree", offset: offset)
+    }
     return tree
   }
 

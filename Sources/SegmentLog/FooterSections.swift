@@ -77,25 +77,16 @@ struct FooterSections {
   /// is not that of its frontier.
   func tree(of totals: SegmentTotals, in frame: borrowing RawSpan) -> SegmentTree? {
     guard totals.firstSequence > .zero else { return nil }
-    let first = totals.firstSequence.rawValue - 1
-    let last = totals.lastSequence.rawValue
-    guard first <= last,
-      UInt64(tree.count / Digest256.byteCount)
-        == UInt64(1 + first.nonzeroBitCount + last.nonzeroBitCount)
-        + SegmentTree.tileCount(from: first, to: last)
+    let hashes = stride(
+      from: tree.lowerBound, to: tree.upperBound, by: Digest256.byteCount
+    ).map { Digest256(at: $0, in: frame) }
+    guard
+      let read = SegmentTree(
+        from: totals.firstSequence.rawValue - 1, to: totals.lastSequence.rawValue,
+        hashes: Array(hashes.dropFirst())),
+      hashes.first == read.after.root
     else { return nil }
-    var offset = tree.lowerBound
-    func hashes(_ count: Int) -> [Digest256] {
-      defer { offset += count * Digest256.byteCount }
-      return (0..<count).map { Digest256(at: offset + $0 * Digest256.byteCount, in: frame) }
-    }
-    let root = hashes(1)
-    guard let before = MerkleFrontier(size: first, hashes: hashes(first.nonzeroBitCount)),
-      let after = MerkleFrontier(size: last, hashes: hashes(last.nonzeroBitCount)),
-      root == [after.root]
-    else { return nil }
-    return SegmentTree(
-      before: before, after: after, tiles: hashes((tree.upperBound - offset) / Digest256.byteCount))
+    return read
   }
 
   /// Length of the sections of a footer.
@@ -105,9 +96,7 @@ struct FooterSections {
   }
 
   private static func treeByteCount(_ footer: SegmentFooter) -> Int {
-    let tree = footer.evidence.tree
-    return (1 + tree.before.hashes.count + tree.after.hashes.count + tree.tiles.count)
-      * Digest256.byteCount
+    (1 + footer.evidence.tree.hashes.count) * Digest256.byteCount
   }
 
   static func encode(_ footer: SegmentFooter, into writer: inout ByteWriter) {
@@ -131,7 +120,7 @@ struct FooterSections {
     head(FrameTag.tree, treeByteCount(footer), &writer)
     let tree = footer.evidence.tree
     writer.digest(tree.after.root)
-    for hash in tree.before.hashes + tree.after.hashes + tree.tiles { writer.digest(hash) }
+    for hash in tree.hashes { writer.digest(hash) }
   }
 
   private static func head(_ tag: UInt32, _ byteCount: Int, _ writer: inout ByteWriter) {

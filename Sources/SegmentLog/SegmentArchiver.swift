@@ -34,7 +34,6 @@ package enum ArchiveProblem: Error, Sendable {
 package struct SegmentArchiver<FS: LogFileSystem>: ~Copyable {
   private let fileSystem: FS
   private let scanner: SegmentScanner<FS>
-  private let directory: String
   private let target: String
   private var compressor: FrameCompressor
 
@@ -44,7 +43,6 @@ package struct SegmentArchiver<FS: LogFileSystem>: ~Copyable {
     _ fileSystem: FS, directory: String, target: String, level: Int
   ) throws(LogError) {
     self.fileSystem = fileSystem
-    self.directory = directory
     self.target = target
     scanner = SegmentScanner(fileSystem, directory: directory)
     compressor = FrameCompressor(level: level)
@@ -60,13 +58,13 @@ package struct SegmentArchiver<FS: LogFileSystem>: ~Copyable {
   package mutating func archive(
     _ id: SegmentID, successor: SegmentID?
   ) throws(ArchiveProblem) -> ArchivedSegment? {
-    var wasThere = false
     let sealed: ScannedSegment?
+    let wasThere: Bool
     do throws(LogError) {
-      sealed = try scanner.open(id, successor: successor).flatMap { $0.footer == nil ? nil : $0 }
-      guard let sealed else { return nil }
+      let segment = try scanner.open(id, successor: successor)
+      sealed = segment?.footer == nil ? nil : segment
       wasThere = try list().contains(id.fileName)
-      if !wasThere { try write(sealed) }
+      if let sealed, !wasThere { try write(sealed) }
     } catch {
       throw .source(error)
     }

@@ -24,16 +24,10 @@ extension SegmentStore {
   package mutating func seal(
     segment firstIndex: LogIndex, ledgerBefore: Digest256, ledgerAfter: Digest256
   ) throws(LogError) {
-    let place = try placeToSeal(firstIndex)
-    if let seal = segments[place].seal {
-      guard seal.ledgerBefore == ledgerBefore, seal.ledgerAfter == ledgerAfter else {
-        throw .sealMismatch(segments[place].id)
-      }
-      return
-    }
-    let evidence = SegmentEvidence(
-      ledgerBefore: ledgerBefore, ledgerAfter: ledgerAfter, tree: try tree(at: place))
-    try finish(place, evidence)
+    let tree = try tree(at: try placeToSeal(firstIndex))
+    try seal(
+      segment: firstIndex,
+      SegmentEvidence(ledgerBefore: ledgerBefore, ledgerAfter: ledgerAfter, tree: tree))
   }
 
   private func placeToSeal(_ firstIndex: LogIndex) throws(LogError) -> Int {
@@ -82,24 +76,9 @@ extension SegmentStore {
     } else if segment.summary.header.firstSequence != EventSequence(1) {
       throw .notSealable(segment.id)
     }
-    let (fileSystem, path) = (fileSystem, path(segment.id))
-    let bytes = try files { () throws(FileError) in try fileSystem.map(path) }
-    defer { withExtendedLifetime(bytes) {} }
-    var walker = SegmentWalker(
-      after: SegmentSummary(header: segment.summary.header, lastTerm: .zero))
-    while walker.summary.lastIndex < segment.summary.lastIndex {
-      do throws(SegmentFault) {
-        guard case .batch(let header, _) = try walker.next(in: bytes.pointer.bytes) else { break }
-        let isWhole = walker.withRecords { tree.append($0, count: Int(header.count)) }
-        guard isWhole else {
-          throw SegmentFault(
-            offset: walker.offset, index: header.index, reason: .footerMismatch)
-        }
-      } catch {
-        throw .damaged(
-          segment: segment.id, offset: UInt64(error.offset), index: error.index,
-          reason: error.reason, proof: .wholeFrame)
-      }
+    _ = try walk(segment, through: segment.summary.lastIndex, lastTerm: .zero, opensRecords: true) {
+      header, walker in
+      walker.withRecords { tree.append($0, count: Int(header.count)) }
     }
     return tree.segment
   }

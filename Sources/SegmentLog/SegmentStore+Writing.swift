@@ -139,18 +139,37 @@ extension SegmentStore {
     of segment: StoredSegment, before index: LogIndex
   ) throws(LogError) -> SegmentSummary {
     guard segment.summary.lastIndex >= index else { return segment.summary }
-    let (fileSystem, path) = (fileSystem, path(segment.id))
     let before = segments.last { $0.id < segment.id }
-    let bytes = try files { () throws(FileError) in try fileSystem.map(path) }
     // This process has verified these records, when it wrote or replayed them.
-    var walker = SegmentWalker(
-      after: SegmentSummary(
-        header: segment.summary.header, lastTerm: before?.summary.lastTerm ?? .zero),
-      opensRecords: false)
+    return try walk(
+      segment, through: index.previous, lastTerm: before?.summary.lastTerm ?? .zero,
+      opensRecords: false
+    ) { _, _ in true }
+  }
+
+  /// Goes through a segment's batches in its file again, up to and including the one at `last`, and
+  /// returns what they add up to. A batch that is not there, or whose records `visit` says are not
+  /// those of its header, is damage.
+  func walk(
+    _ segment: StoredSegment, through last: LogIndex, lastTerm: Term, opensRecords: Bool,
+    _ visit: (BatchHeader, borrowing SegmentWalker) -> Bool
+  ) throws(LogError) -> SegmentSummary {
+    let (fileSystem, path) = (fileSystem, path(segment.id))
+    let bytes = try files { () throws(FileError) in try fileSystem.map(path) }
     defer { withExtendedLifetime(bytes) {} }
-    while walker.summary.lastIndex.next < index {
-      do {
-        _ = try walker.next(in: bytes.pointer.bytes)
+    var walker = SegmentWalker(
+      after: SegmentSummary(header: segment.summary.header, lastTerm: lastTerm),
+      opensRecords: opensRecords)
+    while walker.summary.lastIndex < last {
+      do throws(SegmentFault) {
+        let start = walker.offset
+        guard case .batch(let header, _) = try walker.next(in: bytes.pointer.bytes) else {
+          throw SegmentFault(
+            offset: start, index: walker.summary.lastIndex.next, reason: .truncated)
+        }
+        guard visit(header, walker) else {
+          throw SegmentFault(offset: start, index: header.index, reason: .footerMismatch)
+        }
       } catch {
         throw .damaged(
           segment: segment.id, offset: UInt64(error.offset), index: error.index,

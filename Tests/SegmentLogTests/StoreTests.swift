@@ -134,4 +134,28 @@ import Testing
       return
     }
   }
+
+  @Test(.timeLimit(.minutes(1)))
+  func `a cut in a file that has become short under its writer ends, and is damage`() throws {
+    var leader = SampleLeader()
+    let batches = leader.batches(5)
+    let system = MemoryFileSystem()
+    var store = try MemoryStore.open(
+      system, directory: directory, clusterID: cluster
+    ) { _ in }
+    try store.append(batches)
+    try store.sync()
+    let path = system.path(1)
+    let bytes = try #require(system.bytes(path))
+    let tail = batches[2...].reduce(0) { $0 + $1.bytes.count }
+    system.put(path, Array(bytes.dropLast(tail)))
+    guard
+      case .damaged(_, _, LogIndex(3), .truncated, _) = logError({
+        try store.truncate(from: LogIndex(5))
+      })
+    else {
+      Issue.record("batches that are gone are counted")
+      return
+    }
+  }
 }
