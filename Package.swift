@@ -93,21 +93,21 @@ let package = Package(
     library("HostFiles", ["CHost", "SegmentLog"]),
     library(
       "NodeRuntime",
-      ["Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica"]),
+      ["Bytes", "Evidence", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica"]),
     library(
       "Audit", ["Bytes", "JSONText", "Evidence", "HybridTime", "Ledger", "SegmentLog", "Timeline"]),
     library(
       "NodeServer",
       [
-        "Bytes", "JSONText", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "HostFiles",
-        "Replica", "NodeRuntime", nioCore, nioPosix, nioHTTP1, nioHTTPTypes,
+        "Bytes", "JSONText", "Evidence", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog",
+        "HostFiles", "Replica", "NodeRuntime", nioCore, nioPosix, nioHTTP1, nioHTTPTypes,
         httpTypes, hummingbird, lifecycle,
         logging, configuration, systemPackage,
       ]),
     library(
       "Simulation",
       [
-        "Bytes", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica",
+        "Bytes", "Evidence", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica",
         "NodeRuntime", "Audit",
       ]),
     command("syncpayd", ["HostFiles", "NodeServer", arguments, logging, lifecycle, unixSignals]),
@@ -155,8 +155,8 @@ let package = Package(
     tests(
       "NodeServerTests",
       [
-        "Bytes", "JSONText", "HybridTime", "Raft", "Ledger", "SegmentLog", "Replica", "NodeRuntime",
-        "NodeServer", nioCore, nioPosix, lifecycle, logging,
+        "Bytes", "JSONText", "Evidence", "HybridTime", "Raft", "Ledger", "SegmentLog", "Replica",
+        "NodeRuntime", "NodeServer", nioCore, nioPosix, lifecycle, logging,
       ]),
     tests("syncpayCommandTests", ["syncpay", arguments]),
     tests("BenchTests", ["syncpay-bench", "JSONText", "Bytes", arguments, nioCore]),

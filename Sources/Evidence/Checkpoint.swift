@@ -43,9 +43,9 @@ package struct Checkpoint: Hashable, Sendable {
 }
 
 /// Numbers in lines of evidence.
-enum DecimalLine {
+package enum DecimalLine {
   /// A number of ASCII digits without leading zeros, or nil.
-  static func number(_ text: some StringProtocol) -> UInt64? {
+  package static func number(_ text: some StringProtocol) -> UInt64? {
     guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
       text.utf8.first != 0x30 || text.utf8.count == 1
     else { return nil }
@@ -55,7 +55,7 @@ enum DecimalLine {
 
 extension Digest256 {
   /// A digest from base 64, or nil.
-  init?(base64 text: some StringProtocol) {
+  package init?(base64 text: some StringProtocol) {
     guard let bytes = [UInt8](base64: String(text)), bytes.count == Self.byteCount else {
       return nil
     }

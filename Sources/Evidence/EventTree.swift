@@ -46,12 +46,24 @@ package struct SegmentTree: Hashable, Sendable {
   }
 }
 
-/// The Merkle tree over a log's events: leaf `n` is the record of the event with sequence `n + 1`,
-/// as it stands in its batch, with its length.
-package struct EventTree: Hashable, Sendable {
+/// What a leaf of the tree over events is: a record with its length.
+package enum EventLeaf {
   /// Bytes of a record's length field, which does not count itself.
   private static let lengthByteCount = 2
 
+  /// Where the leaf that begins at `offset` is, or nil where no whole one does.
+  package static func range(at offset: Int, in records: borrowing RawSpan) -> Range<Int>? {
+    guard records.byteCount - offset >= lengthByteCount else { return nil }
+    let length = Int(
+      UInt16(littleEndian: records.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt16.self)))
+    let end = offset + lengthByteCount + length
+    return end <= records.byteCount ? offset..<end : nil
+  }
+}
+
+/// The Merkle tree over a log's events: leaf `n` is the record of the event with sequence `n + 1`,
+/// as it stands in its batch, with its length.
+package struct EventTree: Hashable, Sendable {
   /// The tree as it is.
   package private(set) var frontier: MerkleFrontier
   /// The tree before the segment under way.
@@ -87,16 +99,11 @@ package struct EventTree: Hashable, Sendable {
   package mutating func append(_ records: borrowing RawSpan, count: Int) -> Bool {
     var offset = 0
     for _ in 0..<count {
-      guard records.byteCount - offset >= Self.lengthByteCount else { return false }
-      let length = Int(
-        UInt16(
-          littleEndian: records.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt16.self)))
-      let end = offset + Self.lengthByteCount + length
-      guard end <= records.byteCount else { return false }
-      if let tile = frontier.append(MerkleHash.leaf(records.extracting(offset..<end))) {
+      guard let leaf = EventLeaf.range(at: offset, in: records) else { return false }
+      if let tile = frontier.append(MerkleHash.leaf(records.extracting(leaf))) {
         tiles.append(tile)
       }
-      offset = end
+      offset = leaf.upperBound
     }
     return offset == records.byteCount
   }

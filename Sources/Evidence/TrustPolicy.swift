@@ -48,10 +48,10 @@ package struct TrustPolicy: Hashable, Sendable {
   /// The name that must have witnessed; nil where none needs to.
   private var quorum: Name?
 
-  /// A policy of one log and members, of which `threshold` must have signed.
-  package init(log: NoteKey, witnesses: [(name: String, key: NoteKey)], threshold: Int) {
+  /// A policy of a log, which each of `logs` may sign, and members, of which `threshold` must have.
+  package init(logs: [NoteKey], witnesses: [(name: String, key: NoteKey)], threshold: Int) {
     precondition((1...witnesses.count).contains(threshold), "a threshold that can be reached")
-    logs = [log]
+    self.logs = logs
     for witness in witnesses { add(Name(witness.name), .witness(witness.key)) }
     add(Self.groupName, .group(threshold: threshold, members: names))
     quorum = Self.groupName
@@ -136,6 +136,13 @@ package struct TrustPolicy: Hashable, Sendable {
   private mutating func add(_ name: Name, _ member: Member) {
     members[name] = member
     names.append(name)
+  }
+
+  /// The witnesses' keys, in the order of the file.
+  package var witnessKeys: [NoteKey] {
+    names.compactMap { name in
+      if case .witness(let key)? = members[name] { key } else { nil }
+    }
   }
 
   private func isFree(_ text: String) -> Bool {

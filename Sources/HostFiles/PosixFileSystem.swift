@@ -49,15 +49,18 @@ package struct PosixFileSystem: LogFileSystem {
     return names.sorted()
   }
 
-  /// Opens a file (mode 0640 where it is new), closed on exec.
+  /// Opens a file (mode 0640 where it is new, 0600 a secret), closed on exec.
   package func open(_ path: String, _ mode: FileMode) throws(FileError) -> PosixFile {
     let flags =
       switch mode {
       case .read: O_RDONLY
       case .update: O_RDWR
-      case .create: O_RDWR | O_CREAT | O_EXCL
+      case .create, .createSecret: O_RDWR | O_CREAT | O_EXCL
       }
-    let descriptor = try retrying(.open, path) { Glibc.open(path, flags | O_CLOEXEC, 0o640) }
+    let permissions: mode_t = mode == .createSecret ? 0o600 : 0o640
+    let descriptor = try retrying(.open, path) {
+      Glibc.open(path, flags | O_CLOEXEC, permissions)
+    }
     return PosixFile(descriptor: Int32(descriptor), path: path)
   }
 

@@ -4,6 +4,7 @@ import HybridTime
 package import Ledger
 import Raft
 package import Replica
+import SegmentLog
 
 /// The cadence of a node's own duties, in ticks.
 package struct NodeTiming: Hashable, Sendable {
@@ -35,6 +36,8 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
   private var clock: NodeClock
   private var exchanges: ClockExchanges
   private var peers: PeerTable
+  /// Nil for a node that signs nothing.
+  private var cosigning: Cosigning?
   private var effects: [ReplicaEffect] = []
   private var tickCount = 0
   /// The monotonic clock at the last tick, nanoseconds.
@@ -44,11 +47,13 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
   private var notedEpoch: UInt32?
   private var isHalted = false
 
-  /// A node from a replica that was rebuilt from disk. `generator` makes unpredictable numbers.
+  /// A node from a replica that was rebuilt from disk. `generator` makes unpredictable numbers; `keys` are
+  /// those that it knows of other nodes.
   package init(
     replica: consuming Replica, clock: ClockConfiguration, epoch: UInt32,
     thresholds: HealthThresholds, timing: NodeTiming,
-    generator: any RandomNumberGenerator & Sendable, environment: Environment
+    generator: any RandomNumberGenerator & Sendable, signer: NodeSigner? = nil,
+    keys: [NodeID: NodeKeys] = [:], environment: Environment
   ) {
     let now = environment.hostTime()
     self.environment = environment
@@ -59,6 +64,10 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
       monotonicNanoseconds: now.monotonicNanoseconds)
     peers = PeerTable([], thresholds: thresholds)
     exchanges = ClockExchanges(generator: generator)
+    cosigning = signer.map {
+      Cosigning(
+        node: replica.id, cluster: replica.configuration.cluster, signer: $0, keys: keys)
+    }
     self.replica = replica
     watch(self.replica.members)
     environment.publish(self.clock.discipline)
@@ -122,6 +131,7 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
     case .clockResponse(let answer): take(answer, from: peer, at: time)
     case .batchesRequest(let request): help(request, from: peer)
     case .batches(let answer): environment.receive(answer, from: peer)
+    case .checkpoint(let message): take(message, from: peer)
     case .raft, .append, .forward, .forwardRefused, .operatorRequest, .operatorResponse, .digest,
       .storeRefused:
       step(.receive(message, from: peer))
@@ -248,6 +258,7 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
       case .membersChanged(let members):
         watch(members)
         environment.setMembers(members)
+      case .checkpoint(let checkpoint, let endsSegment): sign(checkpoint, endsSegment: endsSegment)
       case .note(let note): environment.note(.replica(note))
       case .halt(let reason):
         isHalted = true
@@ -263,6 +274,35 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
 }
 
 extension Node {
+  private mutating func sign(_ checkpoint: LogCheckpoint, endsSegment: Bool) {
+    var found: [CosigningEffect] = []
+    let seconds = reading().correctedNanoseconds / 1_000_000_000
+    cosigning?.reached(
+      checkpoint, endsSegment: endsSegment, membership: replica.raft.membership,
+      unixSeconds: UInt64(max(seconds, 0)), into: &found)
+    carryOut(found)
+  }
+
+  private mutating func take(_ message: SignedCheckpoint, from peer: NodeID) {
+    var found: [CosigningEffect] = []
+    cosigning?.hear(message, from: peer, membership: replica.raft.membership, into: &found)
+    carryOut(found)
+  }
+
+  private func carryOut(_ effects: [CosigningEffect]) {
+    for effect in effects {
+      switch effect {
+      case .send(let message):
+        for peer in replica.raft.roster.ids where peer != replica.id {
+          environment.send(.checkpoint(message), to: peer)
+        }
+      case .signed(let checkpoint): environment.signed(checkpoint)
+      case .keyLearned(let node, let keys): environment.learned(keys, of: node)
+      case .note(let note): environment.note(.cosigning(note))
+      }
+    }
+  }
+
   private mutating func askForTime(_ now: HostTime) {
     for source in clock.nextPolls(monotonicNanoseconds: now.monotonicNanoseconds) {
       // Read again for each request: the send should follow at once.

@@ -26,6 +26,8 @@ package enum NodeNote: Sendable {
   case peerHealth(NodeID, PeerHealth)
   /// The clock's status, reference or chosen sources changed.
   case clock(ClockSnapshot)
+  /// Checkpoints and their signatures.
+  case cosigning(CosigningNote)
 }
 
 /// What a node needs of the world: real in a server, simulated in a test of whole clusters.
@@ -59,6 +61,10 @@ package protocol NodeEnvironment {
   /// Sends a request to a time server. Its answer comes back through
   /// ``Node/timeServerAnswered(_:datagram:at:)``.
   func askTimeServer(_ server: UInt16, datagram: [UInt8])
+  /// A majority has signed a checkpoint; comes again for each node more that signs it.
+  func signed(_ checkpoint: CosignedCheckpoint)
+  /// A node signs with these keys, for good.
+  func learned(_ keys: NodeKeys, of node: NodeID)
   /// Tells the operator.
   func note(_ note: NodeNote)
   /// Stops the process: going on would break a promise.

@@ -214,7 +214,7 @@ package struct NodeRepair<FileSystem: LogFileSystem>: ~Copyable {
       try take(answer, from: peer)
       return []
     case .raft, .append, .forward, .forwardRefused, .clockRequest, .clockResponse,
-      .operatorRequest, .operatorResponse, .digest, .storeRefused:
+      .operatorRequest, .operatorResponse, .digest, .storeRefused, .checkpoint:
       return []
     }
   }

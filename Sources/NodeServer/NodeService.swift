@@ -24,6 +24,8 @@ package enum StartProblem: Error, CustomStringConvertible {
   case nothingToVouchFor
   /// A file operation failed.
   case file(FileError)
+  /// A file of the node's keys is not what a node writes.
+  case evidence(path: String)
   /// An address cannot be bound.
   case bind(address: String, reason: String)
 
@@ -42,6 +44,9 @@ package enum StartProblem: Error, CustomStringConvertible {
         + "acknowledged; this one does not, or its log is damaged and must be mended first: start it "
         + "without"
     case .file(let error): "\(error)"
+    case .evidence(let path):
+      "\(path) is not what a node writes. Put it back from a copy; a private key that is lost cannot be"
+        + " made again: then the node must come back under a new number"
     case .bind(let address, let reason): "cannot listen on \(address): \(reason)"
     }
   }
@@ -81,6 +86,7 @@ struct RunningNode: Sendable {
   private let readers: NIOThreadPool
   private let catchUpPool: NIOThreadPool
   private let backgroundPool: NIOThreadPool
+  private let evidencePool: NIOThreadPool
   private let snapshots: SnapshotQueue
   private let core: NodeCore
   private let environment: LoopEnvironment
@@ -95,6 +101,7 @@ struct RunningNode: Sendable {
     let readers = startedPool(2)
     let catchUpPool = startedPool(1)
     let backgroundPool = startedPool(1)
+    let evidencePool = startedPool(1)
     let clock = HostClock(
       rawOffsetMilliseconds: settings[.testRawOffset],
       rawDriftPartsPerMillion: settings[.testRawDrift])
@@ -120,20 +127,25 @@ struct RunningNode: Sendable {
       settings, loop: loop, pool: backgroundPool, reader: reader,
       lastSequence: recovered.snapshotSequence, logger: logger, met: { scrub.met($0) })
     let disk = DiskWatch(settings, loop: loop, pool: readers, logger: logger)
+    let evidence = try evidence(
+      settings, reader: reader, pool: evidencePool, logger: logger, met: { scrub.met($0) })
     let identity = settings.identity
     let environment = LoopEnvironment(
       clock: clock, transport: transport, storage: storage, reader: reader, readers: readers,
-      catchUp: catchUp, scrub: scrub, disk: disk, timeServers: timeServers, logger: logger,
+      catchUp: catchUp, scrub: scrub, disk: disk, evidence: evidence, timeServers: timeServers,
+      logger: logger,
       names: { identity.name(of: $0) }, haltProcess: { Halt.now($0, logger: logger) })
     let node = Node(
       replica: recovered.takeReplica(), clock: settings.clock,
       epoch: firstEpoch(clock.now()),
       thresholds: settings.thresholds, timing: settings.timing,
-      generator: SystemRandomNumberGenerator(), environment: environment)
+      generator: SystemRandomNumberGenerator(), signer: evidence.signer, keys: evidence.keys,
+      environment: environment)
     let core = NodeCore(loop: loop, environment: environment, node: node)
     let running = RunningNode(
       settings: settings, logger: logger, group: group, storagePool: storagePool,
       readers: readers, catchUpPool: catchUpPool, backgroundPool: backgroundPool,
+      evidencePool: evidencePool,
       snapshots: snapshots, core: core, environment: environment,
       timeServers: timeServers, lock: lock)
     do {
@@ -164,6 +176,24 @@ extension RunningNode {
     let pool = NIOThreadPool(numberOfThreads: threadCount)
     pool.start()
     return pool
+  }
+
+  /// What the node keeps and gives of evidence.
+  private static func evidence(
+    _ settings: NodeSettings, reader: LogReader<PosixFileSystem>, pool: NIOThreadPool,
+    logger: Logger, met: @escaping @Sendable (LogError) -> Void
+  ) throws -> EvidenceDesk {
+    do throws(EvidenceProblem) {
+      return try EvidenceDesk(
+        EvidenceDirectory(
+          PosixFileSystem(), dataDirectory: settings.dataDirectory,
+          cluster: settings.replica.cluster, node: settings.id),
+        node: settings.id, reader: reader, pool: pool, logger: logger, met: met)
+    } catch .file(let error) {
+      throw StartProblem.file(error)
+    } catch .malformed(let path) {
+      throw StartProblem.evidence(path: path)
+    }
   }
 
   /// The node from its disk; where that is damaged, first the log is made whole.
@@ -258,6 +288,7 @@ extension RunningNode {
     if let last = environment.snapshotIfPublished() {
       try? await loop.flatSubmit { snapshots.stop(last) }.get()
     }
+    try? await evidencePool.shutdownGracefully()
     try? await backgroundPool.shutdownGracefully()
     try? await storagePool.shutdownGracefully()
     try? await readers.shutdownGracefully()

@@ -1,5 +1,6 @@
 package import Bytes
 package import Evidence
+import HybridTime
 package import Ledger
 package import Raft
 package import SegmentLog
@@ -23,6 +24,10 @@ package struct AppliedState: ~Copyable {
   private var knownTrees: [LogIndex: SegmentTree] = [:]
   /// What the segment under way adds, where that is known: its events are not hashed again.
   private var knownTree: SegmentTree?
+  /// The second in which the last batch was stamped, since 1970 by hybrid time.
+  private var second: Int64 = 0
+  /// Whether the nodes sign a checkpoint after the last batch.
+  private var endsInCheckpoint = false
   /// Room for what applying a batch gives, one for each event. Reused.
   private var outcomes: [Outcome] = []
 
@@ -44,6 +49,7 @@ package struct AppliedState: ~Copyable {
     segmentFirst = point.segmentFirst
     segmentLedgerBefore = point.segmentLedgerBefore
     tree = EventTree(point.segmentTree)
+    second = Self.second(of: point.lastBatch.header)
   }
 
   /// A footer tells what a segment adds to the tree.
@@ -90,6 +96,21 @@ package struct AppliedState: ~Copyable {
     }
     last = EntryID(index: header.index, term: header.term)
     lastHash = header.hash
+    endsInCheckpoint = header.count == 0 || Self.second(of: header) != second
+    second = Self.second(of: header)
     return seal
+  }
+
+  private static func second(of header: BatchHeader) -> Int64 {
+    header.stamp.hybrid.wallNanoseconds / 1_000_000_000
+  }
+
+  /// What the nodes sign after the last batch, if they sign there: after each batch without events,
+  /// and the first of each second. Nil too in the middle of a segment of which only the end is known.
+  package func checkpoint(of cluster: ClusterID) -> LogCheckpoint? {
+    guard endsInCheckpoint, let segmentTree else { return nil }
+    return LogCheckpoint(
+      cluster: cluster, index: last.index, hash: lastHash, lastSequence: ledger.lastSequence,
+      root: segmentTree.after.root, ledgerDigest: ledger.digest)
   }
 }

@@ -61,6 +61,7 @@ extension PeerFrame {
       return .batchesRequest(
         BatchesRequest(first: first, last: last, mustBeCommitted: try decodeFlag(&reader, bytes)))
     case .storeRefused: return .storeRefused
+    case .checkpoint: return .checkpoint(try decodeCheckpoint(&reader, bytes))
     case .batches: return .batches(try decodeBatches(&reader, bytes, &opener))
     case .clockRequest:
       return .clockRequest(nonce: try reader.integer(UInt64.self, in: bytes))
@@ -70,6 +71,18 @@ extension PeerFrame {
       .heartbeatRequest, .heartbeatResponse, .timeoutNow, .readRequest, .readResponse:
       return .raft(try decodeRaft(kind, &reader, bytes))
     }
+  }
+
+  private static func decodeCheckpoint(
+    _ reader: inout ByteReader, _ bytes: borrowing RawSpan
+  ) throws -> SignedCheckpoint {
+    let key = try reader.array(SignedCheckpoint.keyByteCount, in: bytes)
+    let start = reader.offset
+    let count = Int(try reader.integer(UInt16.self, in: bytes))
+    guard count <= SignedCheckpoint.noteByteCountMax,
+      let note = String(validating: try reader.array(count, in: bytes), as: UTF8.self)
+    else { throw DecodeError.invalidField("checkpoint.note", offset: start) }
+    return SignedCheckpoint(publicKey: key, note: note)
   }
 
   private static func decodeRaft(
@@ -104,7 +117,7 @@ extension PeerFrame {
         index: LogIndex(try reader.integer(UInt64.self, in: bytes)))
     case .hello, .append, .forward, .forwardRefused, .clockRequest, .clockResponse,
       .operatorRequest, .operatorResponse, .digest, .batchesRequest, .batches,
-      .storeRefused:
+      .storeRefused, .checkpoint:
       preconditionFailure("not a consensus message: \(kind)")
     }
   }

@@ -44,6 +44,12 @@ extension PeerFrame {
         writer.integer(UInt8(request.mustBeCommitted ? 1 : 0))
       }
     case .storeRefused: frame(.storeRefused, into: &writer) { _ in }
+    case .checkpoint(let checkpoint):
+      frame(.checkpoint, into: &writer) { writer in
+        writer.append(contentsOf: checkpoint.publicKey)
+        writer.integer(UInt16(checkpoint.note.utf8.count))
+        writer.append(contentsOf: checkpoint.note.utf8)
+      }
     case .batches(let answer): encode(answer, into: &writer)
     case .clockRequest(let nonce): frame(.clockRequest, into: &writer) { $0.integer(nonce) }
     case .clockResponse(let answer):

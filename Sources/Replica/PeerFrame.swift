@@ -46,7 +46,7 @@ package enum PeerFrame {
     case append, appendResponse, heartbeatRequest, heartbeatResponse, timeoutNow
     case forward, forwardRefused, clockRequest, clockResponse
     case readRequest, readResponse, operatorRequest, operatorResponse, digest
-    case batchesRequest, batches, storeRefused
+    case batchesRequest, batches, storeRefused, checkpoint
   }
 
   /// Appends a hello frame, length included.

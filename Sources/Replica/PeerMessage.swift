@@ -30,6 +30,31 @@ package enum PeerMessage: Sendable {
   case clockRequest(nonce: UInt64)
   /// The answer to it.
   case clockResponse(PeerClockAnswer)
+  /// The sender has signed its log.
+  case checkpoint(SignedCheckpoint)
+}
+
+/// A node's signatures under its log, on their way to the others.
+package struct SignedCheckpoint: Hashable, Sendable {
+  /// Bytes of a public key.
+  static let keyByteCount = 32
+  /// Most bytes of the note.
+  package static let noteByteCountMax = 4096
+
+  /// The sender's Ed25519 public key.
+  package let publicKey: [UInt8]
+  /// The checkpoint, signed with that key (C2SP signed-note).
+  package let note: String
+
+  /// A message from its parts.
+  ///
+  /// Precondition: the key has 32 bytes, the note at most ``noteByteCountMax``.
+  package init(publicKey: [UInt8], note: String) {
+    precondition(publicKey.count == Self.keyByteCount, "an Ed25519 key")
+    precondition(note.utf8.count <= Self.noteByteCountMax, "a note that can be sent")
+    self.publicKey = publicKey
+    self.note = note
+  }
 }
 
 /// Encoded event records on their way to the leader.
@@ -79,7 +104,7 @@ package struct ForwardRefusal: Hashable, Sendable {
 /// The first frame each side sends: who it is, of which cluster, in which version of the protocol.
 package struct PeerHello: Hashable, Sendable {
   /// The version of the frames that follow; sides of different versions do not talk.
-  package static let protocolVersion: UInt16 = 2
+  package static let protocolVersion: UInt16 = 3
 
   /// The cluster, as in the segments' file header.
   package var cluster: ClusterID

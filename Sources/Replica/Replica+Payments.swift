@@ -117,6 +117,10 @@ extension Replica {
         if let seal = try state.apply(batch) {
           effects.append(.store(.seal(seal)))
           effects.append(
+            .checkpoint(
+              seal.checkpoint(of: configuration.cluster, hash: batch.header.previousHash),
+              endsSegment: true))
+          effects.append(
             .note(
               .segmentClosed(first: seal.segment, last: batch.header.index.previous)))
         }
@@ -126,6 +130,9 @@ extension Replica {
         return
       }
       digests.applied(state.last.index, state.ledger.digest)
+      if let checkpoint = state.checkpoint(of: configuration.cluster) {
+        effects.append(.checkpoint(checkpoint, endsSegment: false))
+      }
       answerClients(of: batch, into: &effects)
     }
     entries.trim(applied: state.last.index)

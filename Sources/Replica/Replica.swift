@@ -233,7 +233,7 @@ package struct Replica: ~Copyable {
       digests.hear(digest, at: index, from: peer)
       judgeDigests(into: &effects)
     case .storeRefused: effects.append(.note(.storeRefused(by: peer)))
-    case .clockRequest, .clockResponse, .batchesRequest, .batches:
+    case .clockRequest, .clockResponse, .batchesRequest, .batches, .checkpoint:
       preconditionFailure("the runtime answers these messages")
     }
   }

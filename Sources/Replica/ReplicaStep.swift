@@ -1,4 +1,5 @@
 package import Bytes
+import Evidence
 package import HybridTime
 package import Ledger
 package import Raft
@@ -73,6 +74,13 @@ package struct SegmentSeal: Hashable, Sendable {
   package var lastSequence: EventSequence
   /// The ledger's running digests at both ends, and what the segment adds to the tree.
   package var evidence: SegmentEvidence
+
+  /// What the nodes sign at the segment's end; `hash` is its last batch's chain hash.
+  func checkpoint(of cluster: ClusterID, hash: Digest256) -> LogCheckpoint {
+    LogCheckpoint(
+      cluster: cluster, index: last.index, hash: hash, lastSequence: lastSequence,
+      root: evidence.tree.after.root, ledgerDigest: evidence.ledgerAfter)
+  }
 
   /// A seal from its parts.
   package init(
@@ -166,6 +174,9 @@ package enum ReplicaEffect: Sendable {
   case answerOperator(OperatorAnswer)
   /// Talk to these nodes, and no others but this one: the members have changed.
   case membersChanged([ClusterMember])
+  /// This node's log has come to a place at which the nodes sign it. `endsSegment`: the last batch of a
+  /// segment.
+  case checkpoint(LogCheckpoint, endsSegment: Bool)
   /// Log a line.
   case note(ReplicaNote)
   /// Stop the process: going on would break a promise.

@@ -34,6 +34,7 @@ extension LogError {
     case .brokenChain(let index): "batch \(index.rawValue) does not chain to the one before it"
     case .beforeStart(let index, let first):
       "batch \(index.rawValue) lies before the first one here, \(first.rawValue)"
+    case .ended(let sequence): "the log ends before event \(sequence.rawValue)"
     case .sealed(let segment): "segment \(segment) is sealed"
     case .notSealable(let segment): "segment \(segment) is not here or is the last one"
     case .sealMismatch(let segment): "segment \(segment) is sealed with another ledger or tree"

@@ -107,6 +107,8 @@ package enum LogError: Error, Sendable {
   case brokenChain(at: LogIndex)
   /// The index lies before the log's first.
   case beforeStart(LogIndex, first: LogIndex)
+  /// The log ends before an event that was asked for.
+  case ended(before: EventSequence)
   /// The segment is sealed: nothing is cut from it or added to it.
   case sealed(SegmentID)
   /// There is no such segment, or it is the last one.
@@ -125,7 +127,7 @@ package enum LogError: Error, Sendable {
   /// Whether the files are in doubt after this error.
   var isFatal: Bool {
     switch self {
-    case .outOfOrder, .brokenChain, .beforeStart, .sealed, .notSealable, .sealMismatch,
+    case .outOfOrder, .brokenChain, .beforeStart, .ended, .sealed, .notSealable, .sealMismatch,
       .notCuttable:
       false
     case .file, .damaged, .wrongCluster, .missingSegment, .brokenSegmentChain, .lost,
@@ -158,7 +160,7 @@ extension LogError {
     switch self {
     case .damaged, .missingSegment, .brokenSegmentChain, .lost: true
     case .file, .wrongCluster, .otherHistory, .contradicted, .notCuttable, .stopped, .outOfOrder,
-      .brokenChain, .beforeStart, .sealed, .notSealable, .sealMismatch, .failed,
+      .brokenChain, .beforeStart, .ended, .sealed, .notSealable, .sealMismatch, .failed,
       .hardStateDamaged, .hardStateMissing, .hardStateOfOtherCluster:
       false
     }

@@ -75,6 +75,8 @@ package enum FileMode: Hashable, Sendable {
   case update
   /// A new file, for reading and writing; an error where the name is taken.
   case create
+  /// As `create`, for nobody but the owner to read.
+  case createSecret
 }
 
 /// What a log needs of the place where its files are.

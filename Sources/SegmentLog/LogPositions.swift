@@ -85,6 +85,29 @@ package final class LogPositions: Sendable {
     find(before: { $0.firstSequence <= sequence }, isPast: { $0.lastSequence < sequence })
   }
 
+  /// The last event of the segment that holds one; nil where the log does not have it.
+  func lastSequence(ofSegmentWith sequence: EventSequence) -> EventSequence? {
+    state.withLock { state in
+      let place = partition(state.segments.count) { state.segments[$0].lastSequence < sequence }
+      return place < state.segments.count ? state.segments[place].lastSequence : nil
+    }
+  }
+
+  /// The last segment whose first event has that sequence, if there is one: those before it have none.
+  func segment(beginningWith sequence: EventSequence) -> Place? {
+    state.withLock { state in
+      let end = partition(state.segments.count) {
+        (state.segments[$0].positions.first?.firstSequence ?? sequence) <= sequence
+      }
+      guard end > 0, let first = state.segments[end - 1].positions.first,
+        first.firstSequence == sequence
+      else { return nil }
+      let segment = state.segments[end - 1]
+      return Place(
+        segment: segment.id, serial: segment.serial, offset: first.offset, end: segment.byteCount)
+    }
+  }
+
   private func find(
     before isAtOrBefore: (Position) -> Bool, isPast: (Segment) -> Bool
   ) -> Lookup {

@@ -22,7 +22,7 @@ package final class LogReader<FS: LogFileSystem>: Sendable {
 
   private let fileSystem: FS
   private let directory: String
-  private let positions: LogPositions
+  let positions: LogPositions
   /// Least recently used first.
   private let openFiles = Mutex<[OpenFile]>([])
 
@@ -148,7 +148,7 @@ package final class LogReader<FS: LogFileSystem>: Sendable {
       proof: .wholeFrame)
   }
 
-  private func file(of place: LogPositions.Place) throws(LogError) -> FS.File {
+  func file(of place: LogPositions.Place) throws(LogError) -> FS.File {
     let known = openFiles.withLock { files -> FS.File? in
       guard let found = files.firstIndex(where: { $0.serial == place.serial }) else { return nil }
       let entry = files.remove(at: found)

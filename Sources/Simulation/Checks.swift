@@ -8,4 +8,5 @@ struct Checks {
   var time = HonestTime()
   var order = HybridOrder()
   var reference = ReferenceLedger()
+  var checkpoints = SignedHistory()
 }

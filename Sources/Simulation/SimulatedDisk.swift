@@ -181,13 +181,13 @@ package final class SimulatedDisk: LogFileSystem, @unchecked Sendable {
   package func open(_ path: String, _ mode: FileMode) throws(FileError) -> SimulatedFile {
     let known = names[path]
     switch (mode, known) {
-    case (.create, nil):
+    case (.create, nil), (.createSecret, nil):
       try operate(.open, path)
       if faults.isFull { throw hit(.open, path, errno: 28) }
       inodes.append(Inode())
       change([(path, inodes.count - 1)])
       return SimulatedFile(self, inodes.count - 1, path)
-    case (.create, _): throw FileError(operation: .open, path: path, errno: 17)
+    case (.create, _), (.createSecret, _): throw FileError(operation: .open, path: path, errno: 17)
     case (_, nil): throw FileError(operation: .open, path: path, errno: 2)
     case (_, .some(let inode)): return SimulatedFile(self, inode, path)
     }

@@ -23,6 +23,10 @@ final class SimulatedHost {
   var isGhost = false
   /// Whom its node talks to.
   var listed: [NodeID] = []
+  /// Which disk it has, counted from 0: each has another key.
+  var diskNumber = 0
+  /// The keys of other nodes that its disk holds.
+  var keys: [NodeID: NodeKeys] = [:]
   /// The number of its data directory, 0: nobody knows it yet.
   var store: UInt64 = 0
   /// The members by the log of its node, committed or not.
@@ -189,6 +193,10 @@ final class SimulatedEnvironment: NodeEnvironment {
   func askTimeServer(_ server: UInt16, datagram: [UInt8]) {
     world.askServer(Int(server), datagram: datagram, from: host)
   }
+
+  func signed(_ checkpoint: CosignedCheckpoint) { world.signed(checkpoint, at: host) }
+
+  func learned(_ keys: NodeKeys, of node: NodeID) { host.keys[node] = keys }
 
   func note(_ note: NodeNote) { world.noted(note, at: host) }
 

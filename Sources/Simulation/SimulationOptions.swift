@@ -181,6 +181,8 @@ package struct SimulationOptions: Sendable {
   package var gathersCalls: Bool
   /// Whether nodes look through their sealed segments while they run.
   package var hasScrub: Bool
+  /// Whether nodes sign checkpoints.
+  package var isSigning: Bool
 
   /// The options of a seed.
   package init(seed: UInt64, canary: Canary = .none) {
@@ -197,6 +199,7 @@ package struct SimulationOptions: Sendable {
     faults = FaultRates(&random)
     gathersCalls = random.chance(500)
     hasScrub = random.chance(700)
+    isSigning = random.chance(150)
     if faults.membersMean == 0 {
       spareCount = 0
       faults.wipeMean = 0

@@ -26,6 +26,8 @@ package struct SimulationStatistics: Sendable {
   package var boundChecks = 0
   /// Reads from segments for followers that were behind.
   package var catchUpReads = 0
+  /// Checkpoints that a majority has signed, as each node knows of them.
+  package var checkpointCount = 0
   /// Ledger snapshots written.
   package var snapshotCount = 0
   /// Starts that went on from a snapshot.
@@ -80,6 +82,7 @@ package struct SimulationStatistics: Sendable {
     segmentCount += other.segmentCount
     boundChecks += other.boundChecks
     catchUpReads += other.catchUpReads
+    checkpointCount += other.checkpointCount
     snapshotCount += other.snapshotCount
     snapshotStarts += other.snapshotStarts
     snapshotsPassedOver += other.snapshotsPassedOver
@@ -109,7 +112,8 @@ package struct SimulationStatistics: Sendable {
         + "\(committedBatches) batches, \(segmentCount) segments, \(electionCount) elections, "
         + "\(catchUpReads) catch-up reads",
       "\(boundChecks) bounds compared with true time; \(snapshotCount) snapshots, "
-        + "\(snapshotStarts) starts from one, \(snapshotsPassedOver) passed over",
+        + "\(snapshotStarts) starts from one, \(snapshotsPassedOver) passed over; "
+        + "\(checkpointCount) signed checkpoints",
       "faults: \(counts.isEmpty ? "none" : counts); \(diskFaultHits) disk operations failed, "
         + "\(failedStarts) starts failed, \(repairCount) repairs, "
         + "\(scrubbedSegments) segments mended by running nodes, "

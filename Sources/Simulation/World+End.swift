@@ -107,6 +107,7 @@ extension World {
     try checkHistory()
     try checkReads()
     try checkFiles()
+    try checks.checkpoints.check(checks.committed)
   }
 
   /// What was refused for good by everybody was not applied.

@@ -201,6 +201,8 @@ extension World {
 
   private func wipeDisk(_ host: SimulatedHost) {
     host.disk.wipe()
+    host.diskNumber += 1
+    host.keys = [:]
     host.durability = Durability()
     host.damagedSnapshots = []
     host.unvouchedDamage = []

@@ -171,6 +171,7 @@ extension World {
       trace.note(now, "node \(host.id.rawValue): \(note)")
     case .replica(.segmentClosed): statistics.segmentCount += 1
     case .replica(let note): trace.note(now, "node \(host.id.rawValue): \(note)")
+    case .cosigning(let note): noted(note, at: host)
     case .peerHealth: break
     case .clock(let clock):
       trace.note(

@@ -48,7 +48,7 @@ extension World {
       thresholds: HealthThresholds(
         suspectNanoseconds: Span.second, downNanoseconds: 3 * Span.second),
       timing: NodeTiming(), generator: SeededGenerator(seed: nodeRandom.next()),
-      environment: environment)
+      signer: signer(of: host), keys: host.keys, environment: environment)
     host.process = SimulatedProcess(
       node: node, environment: environment, worker: recovery.takeWorker(), reader: reader,
       snapshots: snapshots(of: host, reader, lastSequence: recovery.snapshotSequence),
@@ -119,8 +119,9 @@ extension World {
     case .damaged, .missingSegment, .brokenSegmentChain, .lost, .otherHistory, .contradicted,
       .notCuttable, .sealMismatch:
       meetDamage(host, error)
-    case .file, .wrongCluster, .stopped, .outOfOrder, .brokenChain, .beforeStart, .sealed,
-      .notSealable, .failed, .hardStateDamaged, .hardStateMissing, .hardStateOfOtherCluster:
+    case .file, .wrongCluster, .stopped, .outOfOrder, .brokenChain, .beforeStart, .ended,
+      .sealed, .notSealable, .failed, .hardStateDamaged, .hardStateMissing,
+      .hardStateOfOtherCluster:
       refuseToFail(host, error)
     }
   }

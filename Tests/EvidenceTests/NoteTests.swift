@@ -213,7 +213,7 @@ import Testing
   @Test func `a policy comes back from its text`() throws {
     let nodes = Self.nodes(3)
     let policy = TrustPolicy(
-      log: nodes[0].log.key,
+      logs: [nodes[0].log.key],
       witnesses: nodes.enumerated().map { ("node\($0.offset)", $0.element.witness.key) },
       threshold: 2)
     #expect(try TrustPolicy(parsing: policy.description) == policy)

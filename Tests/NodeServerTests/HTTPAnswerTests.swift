@@ -1,4 +1,5 @@
 import Bytes
+import Evidence
 import HybridTime
 @testable import Ledger
 @testable import NodeServer
@@ -26,6 +27,9 @@ struct ScriptedGateway: NodeGateway {
   var isReady = true
   var confirmation: ReadProblem?
   var refusal: OperatorRefusal?
+  var receiptState = ReceiptState.unknown
+  var signed: SignedNote?
+  var policy: TrustPolicy?
   var retryAfterSeconds: Int { 3 }
 
   static func record(_ draft: PaymentDraft) -> PaymentRecord {
@@ -93,6 +97,18 @@ struct ScriptedGateway: NodeGateway {
   }
 
   func transaction(_ id: TransactionID) async -> TransactionState { state }
+
+  func receipt(_ id: TransactionID) async -> ReceiptState { receiptState }
+
+  func checkpoint() -> SignedNote? { signed }
+
+  func trustPolicy() -> TrustPolicy? { policy }
+
+  func consistency(
+    from oldSize: UInt64, to size: UInt64
+  ) async throws(ReadProblem) -> [Digest256] {
+    [Digest256Hasher.digest(Array("\(oldSize) \(size)".utf8).span.bytes)]
+  }
 }
 
 private func text(_ answer: HTTPAnswer) -> String { String(decoding: answer.body, as: UTF8.self) }

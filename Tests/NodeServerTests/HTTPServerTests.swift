@@ -1,4 +1,5 @@
 import Bytes
+import Evidence
 import Glibc
 import HybridTime
 import Ledger
@@ -33,6 +34,12 @@ private struct HeldGateway: NodeGateway {
     try await scripted.transactions(query)
   }
   func transaction(_ id: TransactionID) async -> TransactionState { .unknown }
+  func receipt(_ id: TransactionID) async -> ReceiptState { .unknown }
+  func checkpoint() -> SignedNote? { nil }
+  func trustPolicy() -> TrustPolicy? { nil }
+  func consistency(
+    from oldSize: UInt64, to size: UInt64
+  ) async throws(ReadProblem) -> [Digest256] { [] }
 }
 
 /// Runs a server on a free port, then `body`, then graceful shutdown, and waits for its end.

@@ -25,6 +25,7 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
   let readers: NIOThreadPool
   let scrub: ScrubService
   let disk: DiskWatch
+  let evidence: EvidenceDesk
   private let catchUp: CatchUpReader<PosixFileSystem>
   private let timeServers: TimeServerClient
   private let logger: Logger
@@ -46,7 +47,7 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
     clock: HostClock, transport: PeerTransport,
     storage: StorageQueue<PosixFileSystem>, reader: LogReader<PosixFileSystem>,
     readers: NIOThreadPool, catchUp: CatchUpReader<PosixFileSystem>, scrub: ScrubService,
-    disk: DiskWatch,
+    disk: DiskWatch, evidence: EvidenceDesk,
     timeServers: TimeServerClient, logger: Logger,
     names: @escaping @Sendable (NodeID) -> String,
     haltProcess: @escaping @Sendable (String) -> Void
@@ -59,6 +60,7 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
     self.catchUp = catchUp
     self.scrub = scrub
     self.disk = disk
+    self.evidence = evidence
     self.timeServers = timeServers
     self.logger = logger
     self.names = names
@@ -108,6 +110,10 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
   func askTimeServer(_ server: UInt16, datagram: [UInt8]) {
     timeServers.ask(server, datagram: datagram)
   }
+
+  func signed(_ checkpoint: CosignedCheckpoint) { evidence.signed(checkpoint) }
+
+  func learned(_ keys: NodeKeys, of node: NodeID) { evidence.learned(keys, of: node) }
 
   func note(_ note: NodeNote) {
     hasStateChanged = true

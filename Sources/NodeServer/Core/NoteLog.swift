@@ -1,10 +1,12 @@
 import Bytes
 import ClockSync
+import Evidence
 import HybridTime
 import Logging
 import NodeRuntime
 import Raft
 import Replica
+import SegmentLog
 
 /// Writes a node's notes as log lines: one each, with what an operator greps for as metadata.
 struct NoteLog {
@@ -19,6 +21,26 @@ struct NoteLog {
         level: health == .healthy ? .info : .warning, "peer health changed",
         metadata: ["peer": "\(name(peer))", "health": "\(health.rawValue)"])
     case .clock(let clock): write(clock)
+    case .cosigning(let note): write(note)
+    }
+  }
+
+  private func write(_ note: CosigningNote) {
+    switch note {
+    case .keyChanged(let peer):
+      logger.error(
+        "a node signs with another key than before: its signatures are not counted",
+        metadata: ["peer": "\(name(peer))"])
+    case .refused(let peer):
+      logger.warning(
+        "a node's signed checkpoint was refused", metadata: ["peer": "\(name(peer))"])
+    case .contradicted(let peer, let checkpoint, let note):
+      logger.critical(
+        "a node has signed another log than this node's",
+        metadata: [
+          "peer": "\(name(peer))", "index": "\(checkpoint.index.rawValue)",
+          "proof": "\(note.description)",
+        ])
     }
   }
 

@@ -12,8 +12,8 @@ import SegmentLog
 /// What HTTP asks of the node, answered by the real one.
 final class ReplicaGateway: NodeGateway {
   let identity: NodeIdentity
-  private let core: NodeCore
-  private let environment: LoopEnvironment
+  let core: NodeCore
+  let environment: LoopEnvironment
   private let startMonotonicNanoseconds: Int64
   private let electionMilliseconds: Int
 
@@ -278,6 +278,8 @@ extension ReplicaGateway {
     if snapshot.isDraining { status.reasons.append("The node is stopping.") }
     status.scrub = environment.scrub.progress
     status.disk = environment.disk.current
+    status.evidence.checkpoint = environment.evidence.newest?.checkpoint
+    status.evidence.keys = environment.evidence.keys
     if status.disk.isShort {
       status.reasons.append("The disk is nearly full: payments are refused.")
     }

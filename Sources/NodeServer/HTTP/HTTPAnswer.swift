@@ -1,13 +1,17 @@
 import Bytes
+import Evidence
 import Ledger
 import Replica
+import SegmentLog
 
 /// An answer before it becomes a server's type: what tests look at.
 struct HTTPAnswer: Hashable {
   /// The status code.
   var status: Int
-  /// JSON.
+  /// JSON, or text.
   var body: [UInt8]
+  /// Content-Type.
+  var contentType = "application/json"
   /// Retry-After, seconds.
   var retryAfterSeconds: Int?
   /// Allow, on 405.
@@ -20,6 +24,12 @@ struct HTTPAnswer: Hashable {
   init(_ status: Int, _ body: [UInt8]) {
     self.status = status
     self.body = body
+  }
+
+  /// Evidence, which is text.
+  init(text: String) {
+    self.init(200, Array(text.utf8))
+    contentType = "text/plain; charset=utf-8"
   }
 
   init(_ problem: HTTPProblem) {
@@ -76,6 +86,14 @@ struct Answerer<Gateway: NodeGateway>: Sendable {
       case .policy(let query): return try await status(query, fresh: true, text.policy)
       case .ping, .live: return HTTPAnswer(200, text.alive())
       case .ready: return ready()
+      case .receipt(let id): return try await receipt(id)
+      case .checkpoint:
+        guard let note = gateway.checkpoint() else { throw .unsigned }
+        return HTTPAnswer(text: note.description)
+      case .trustPolicy:
+        guard let policy = gateway.trustPolicy() else { throw .keysUnknown }
+        return HTTPAnswer(text: policy.description)
+      case .consistency(let query): return try await consistency(query)
       }
     } catch {
       return HTTPAnswer(error)
@@ -131,6 +149,43 @@ struct Answerer<Gateway: NodeGateway>: Sendable {
       return HTTPAnswer(200, text.rejected(id, code: code, sequence: sequence, consistency))
     case .pending: return HTTPAnswer(200, text.pending(id, consistency))
     case .unknown: throw .transactionUnknown(id.text, consistency)
+    }
+  }
+
+  private func receipt(_ given: String) async throws(HTTPProblem) -> HTTPAnswer {
+    let id: TransactionID
+    do { id = try TransactionID(validating: given) } catch {
+      throw HTTPProblem(.transactionIDInvalid)
+    }
+    var state = await gateway.receipt(id)
+    if case .unknown = state {
+      // Another node may have taken it a moment ago.
+      try await confirm(.linearizable)
+      state = await gateway.receipt(id)
+    }
+    switch state {
+    case .proven(let proof): return HTTPAnswer(text: proof.description)
+    case .rejected(let code): throw .notApplied(code)
+    case .pending: throw .unsigned
+    case .unknown: throw .transactionUnknown(id.text, .linearizable)
+    case .unreadable(let problem): throw HTTPProblem(problem)
+    }
+  }
+
+  private func consistency(_ query: Substring) async throws(HTTPProblem) -> HTTPAnswer {
+    let range = try ConsistencyQuery(query)
+    guard let newest = gateway.checkpoint(), let checkpoint = try? LogCheckpoint(newest) else {
+      throw .unsigned
+    }
+    let signed = checkpoint.lastSequence.rawValue
+    let size = range.to ?? signed
+    guard size <= signed else { throw .beyondCheckpoint(signed) }
+    guard range.from <= size else { throw .consistencyOrder }
+    do throws(ReadProblem) {
+      let path = try await gateway.consistency(from: range.from, to: size)
+      return HTTPAnswer(200, text.consistencyProof(from: range.from, to: size, path))
+    } catch {
+      throw HTTPProblem(error)
     }
   }
 

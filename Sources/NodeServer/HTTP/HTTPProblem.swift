@@ -40,8 +40,9 @@ extension HTTPProblem {
     HTTPProblem(
       404, "path_unknown",
       "There is nothing at \(path.prefix(100)); the paths are /payment, /transactions, "
-        + "/get_ledger, /health, /status, /ping, /livez, /readyz, /v1/members, /v1/leader and "
-        + "/v1/policy")
+        + "/get_ledger, /health, /status, /ping, /livez, /readyz, /v1/members, /v1/leader, "
+        + "/v1/policy, /v1/payments/{id}/receipt, /v1/checkpoint, /v1/consistency and "
+        + "/v1/trust-policy")
   }
 
   static func wrongMethod(allow: String, path: String) -> HTTPProblem {

@@ -106,7 +106,7 @@ struct HTTPResponder<Gateway: NodeGateway>: Sendable {
   private func head(of answer: HTTPAnswer) -> HTTPResponse {
     var fields = HTTPFields()
     fields.reserveCapacity(4)
-    fields.append(HTTPField(name: .contentType, value: "application/json"))
+    fields.append(HTTPField(name: .contentType, value: answer.contentType))
     fields.append(HTTPField(name: .contentLength, value: String(answer.body.count)))
     fields.append(
       HTTPField(name: .date, value: dates.text(unixSeconds: wallNanoseconds() / 1_000_000_000)))

@@ -1,4 +1,5 @@
 package import Bytes
+package import Evidence
 package import Ledger
 package import Replica
 
@@ -37,6 +38,23 @@ package protocol NodeGateway: Sendable {
 
   /// What is known here of one transaction id.
   func transaction(_ id: TransactionID) async -> TransactionState
+
+  /// The proof that an applied payment is in the log, under a signed checkpoint: waits until there is one
+  /// that tells of it, always within a bounded time.
+  func receipt(_ id: TransactionID) async -> ReceiptState
+
+  /// The newest checkpoint that a majority has signed, if there is one.
+  func checkpoint() -> SignedNote?
+
+  /// Whose signatures to trust; nil while fewer than a majority's keys are known.
+  func trustPolicy() -> TrustPolicy?
+
+  /// The proof that the log of `oldSize` events is a prefix of that of `size`, which are signed.
+  ///
+  /// Precondition: `oldSize` is not greater.
+  func consistency(
+    from oldSize: UInt64, to size: UInt64
+  ) async throws(ReadProblem) -> [Digest256]
 }
 
 /// Who a node is: fixed while it runs.

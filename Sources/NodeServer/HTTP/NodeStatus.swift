@@ -3,6 +3,18 @@ package import HybridTime
 package import NodeRuntime
 package import Ledger
 package import Raft
+package import SegmentLog
+
+/// What the nodes have signed, and with which keys.
+package struct EvidenceStatus: Sendable {
+  /// The newest checkpoint that a majority has signed.
+  package var checkpoint: LogCheckpoint?
+  /// The nodes' keys, as far as they are known here.
+  package var keys: [NodeID: NodeKeys] = [:]
+
+  /// Nothing is signed.
+  package init() {}
+}
 
 /// What a node knows of itself at one instant.
 package struct NodeStatus: Sendable {
@@ -59,6 +71,8 @@ package struct NodeStatus: Sendable {
   package var faults = RaftFaults()
   /// What the check of the sealed segments has come to.
   package var scrub = ScrubProgress()
+  /// What the nodes have signed.
+  package var evidence = EvidenceStatus()
   /// How much room its disk has.
   package var disk = DiskRoom(reserveByteCount: 0)
 

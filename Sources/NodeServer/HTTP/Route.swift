@@ -15,6 +15,10 @@ enum Route: Hashable {
   case members(query: Substring)
   case leader(query: Substring)
   case policy(query: Substring)
+  case receipt(id: String)
+  case checkpoint
+  case trustPolicy
+  case consistency(query: Substring)
   case operate(OperatorAction)
 
   /// The route of a request's method and target (RFC 9112 §3.2.1), or why there is none.
@@ -57,7 +61,7 @@ enum Route: Hashable {
     switch self {
     case .pay, .operate: true
     case .transactions, .transaction, .ledger, .health, .status, .ping, .live, .ready, .members,
-      .leader, .policy:
+      .leader, .policy, .receipt, .checkpoint, .trustPolicy, .consistency:
       false
     }
   }
@@ -86,16 +90,30 @@ enum Route: Hashable {
     case "/v1/members": return .members(query: query)
     case "/v1/leader": return .leader(query: query)
     case "/v1/policy": return .policy(query: query)
+    case "/v1/checkpoint": return .checkpoint
+    case "/v1/trust-policy": return .trustPolicy
+    case "/v1/consistency": return .consistency(query: query)
     default:
-      let prefix = "/transactions/"
-      guard path.hasPrefix(prefix), path.utf8.count > prefix.utf8.count else { return nil }
-      let escaped = path.dropFirst(prefix.count)
-      guard let id = QueryText.decoded(escaped, plusIsSpace: false) else {
-        throw HTTPProblem(
-          400, "path_malformed", "A % in the path must be followed by two hexadecimal digits")
+      if let id = try name(in: path, between: "/transactions/", and: "") {
+        return .transaction(id: id, query: query)
       }
-      return .transaction(id: String(decoding: id, as: UTF8.self), query: query)
+      return try name(in: path, between: "/v1/payments/", and: "/receipt").map { .receipt(id: $0) }
     }
+  }
+
+  /// What stands between two parts of a path, decoded; nil where the path has not these parts.
+  private static func name(
+    in path: Substring, between prefix: String, and suffix: String
+  ) throws(HTTPProblem) -> String? {
+    guard path.hasPrefix(prefix), path.hasSuffix(suffix),
+      path.utf8.count > prefix.utf8.count + suffix.utf8.count
+    else { return nil }
+    let escaped = path.dropFirst(prefix.count).dropLast(suffix.count)
+    guard let name = QueryText.decoded(escaped, plusIsSpace: false) else {
+      throw HTTPProblem(
+        400, "path_malformed", "A % in the path must be followed by two hexadecimal digits")
+    }
+    return String(decoding: name, as: UTF8.self)
   }
 
   private static func problem(_ path: Substring, canRead: Bool, write: Route?) -> HTTPProblem {

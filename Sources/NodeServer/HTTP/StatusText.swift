@@ -88,6 +88,7 @@ extension AnswerText {
     scrub(status.scrub, into: &json)
     json.key("disk")
     disk(status.disk, into: &json)
+    evidence(status.evidence, into: &json)
     json.consistency(consistency)
     json.endObject()
     return json.bytes
