@@ -1,4 +1,5 @@
 package import Bytes
+package import Evidence
 package import Ledger
 package import SegmentLog
 
@@ -30,6 +31,8 @@ package enum AuditError: Error, Sendable, CustomStringConvertible {
   case archiveIsNode(String)
   /// A segment in the middle of the log has lost its seal.
   case notSealed(String)
+  /// A file of evidence is not what it should be.
+  case evidence(String, EvidenceError)
   /// The report could not be written.
   case output(OutputError)
 
@@ -63,6 +66,7 @@ package enum AuditError: Error, Sendable, CustomStringConvertible {
       "\(path) is a node's own directory: give the archive one of its own."
     case .notSealed(let path):
       "\(path) has lost its seal, and is not in the archive: verify the log, and let its node mend it."
+    case .evidence(let path, let error): "\(path): \(error.sentence)."
     case .output(.closed): "The reader of the output has gone away."
     case .output(.failed(let errno)): "The output could not be written (\(errnoText(errno)))."
     }

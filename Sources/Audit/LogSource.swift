@@ -35,7 +35,7 @@ package struct LogSource: Hashable, Sendable {
     (try? files.list(path)) != nil
   }
 
-  private static func withoutTrailingSlashes(_ path: String) -> String {
+  static func withoutTrailingSlashes(_ path: String) -> String {
     var path = path[...]
     while path.utf8.count > 1 && path.hasSuffix("/") { path = path.dropLast() }
     return String(path)

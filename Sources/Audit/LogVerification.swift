@@ -3,15 +3,30 @@ import Evidence
 import Ledger
 import SegmentLog
 
+/// Carries out several jobs at once: calls its second argument with each number below the first, on as
+/// many threads as there are cores, and returns when all are done.
+package typealias Workers = (Int, @escaping @Sendable (Int) -> Void) -> Void
+
+/// What a log is compared with, beside itself.
+struct LogExpectation {
+  /// Checkpoints that should tell of this log.
+  var checkpoints: [FoundCheckpoint] = []
+  /// Where to begin: what lies before is not read.
+  var since: FoundCheckpoint?
+}
+
 /// What re-reading every byte of one log found.
 package struct LogVerification: Sendable {
+  /// Segments that are checked at the same time.
+  private static let windowCount = 8
+
   /// The directory of segments.
   package let directory: String
   /// Files.
   package private(set) var segmentCount = 0
   /// Files that end with a whole footer.
   package private(set) var sealedCount = 0
-  /// Whole batches, up to the first fault.
+  /// Whole batches, up to the first fault of the files.
   package private(set) var batchCount: UInt64 = 0
   /// Events in them.
   package private(set) var eventCount: UInt64 = 0
@@ -33,24 +48,33 @@ package struct LogVerification: Sendable {
   package private(set) var failure: String?
   /// What is worth knowing and no fault.
   package private(set) var notes: [String] = []
+  /// The checkpoints that tell of this very log.
+  package private(set) var confirmed: [FoundCheckpoint] = []
   /// Each batch's hash, from ``firstIndex`` on.
   private(set) var hashes: [Digest256] = []
   /// The first segment that has no whole seal, and what is to be said of it if a later one has one:
   /// seals are written in order.
   private var unsealed: (segment: ScannedSegment, fault: LogFault)?
-  /// The tree over the events read, checked against the footers on the way.
-  private var tree = EventTree()
+  /// The tree after the events read, checked against the footers on the way; nil where nobody knows what
+  /// goes before it.
+  private var edge: MerkleFrontier? = .empty
+  /// What the batches read so far add up to, of the last segment read.
+  private var before: SegmentSummary?
+  private var marks: [LogIndex: CheckpointMark] = [:]
   private(set) var segments: [ScannedSegment] = []
 
   private init(directory: String) { self.directory = directory }
 
   /// Re-reads the log in `directory`. `isLedger` says that its records are the replicated events:
   /// then each is decoded, and the footers' digests are compared with a ledger rebuilt on the way.
-  init(directory: String, isLedger: Bool, in files: some LogFileSystem, meter: ProgressMeter) {
+  init(
+    directory: String, isLedger: Bool, expecting: LogExpectation = LogExpectation(),
+    in files: some LogFileSystem, workers: Workers, meter: ProgressMeter
+  ) {
     self.init(directory: directory)
-    var ledger = isLedger ? LedgerCheck() : nil
+    let ledger = LedgerJob(isLedger: isLedger)
     do throws(LogError) {
-      try read(SegmentScanner(files, directory: directory), &ledger, meter)
+      try read(SegmentScanner(files, directory: directory), expecting, ledger, workers, meter)
     } catch {
       if let fault = LogFault(error, directory: directory) {
         self.fault = fault
@@ -58,7 +82,8 @@ package struct LogVerification: Sendable {
         failure = AuditError(error, directory: directory).description
       }
     }
-    if fault == nil { ledgerDigest = ledger?.digest }
+    if fault == nil, failure == nil { judge(expecting, ledger) }
+    if fault == nil { ledgerDigest = ledger.digest }
   }
 
   /// The hash of the batch at `index`, if the log has it whole.
@@ -70,29 +95,125 @@ package struct LogVerification: Sendable {
   func path(_ id: SegmentID) -> String { "\(directory)/\(id.fileName)" }
 
   private mutating func read(
-    _ scanner: SegmentScanner<some LogFileSystem>, _ ledger: inout LedgerCheck?,
-    _ meter: ProgressMeter
+    _ scanner: SegmentScanner<some LogFileSystem>, _ expecting: LogExpectation,
+    _ ledger: LedgerJob, _ workers: Workers, _ meter: ProgressMeter
   ) throws(LogError) {
-    let ids = try scanner.segments()
-    var before: SegmentSummary?
-    for (place, id) in ids.enumerated() where fault == nil {
-      let successor = place + 1 < ids.count ? ids[place + 1] : nil
-      guard let segment = try scanner.open(id, successor: successor) else {
+    var ids = try scanner.segments()
+    if let since = expecting.since { try skip(through: since, &ids, scanner) }
+    let marking = Set(
+      (expecting.checkpoints + [expecting.since].compactMap { $0 }).map(\.checkpoint.index))
+    var next = 0
+    while next < ids.count, fault == nil {
+      let window = try open(&next, ids, scanner)
+      let checks = check(window, marking, ledger, workers)
+      if let found = try ledger.takeFault() { fault = found }
+      var merged: [SegmentCheck] = []
+      for check in checks where fault == nil {
+        guard try merge(check) else { break }
+        merged.append(check)
+        if check.segment.footer != nil { try judgeUnsealed(scanner) }
+        meter.advance(by: UInt64(check.segment.bytes.byteCount))
+      }
+      ledger.waiting = merged
+    }
+    ledger.run(directory, marking)
+    if let found = try ledger.takeFault() { fault = found }
+  }
+
+  /// Begins with the segment that holds a checkpoint's batch. The tree before it is what the footers
+  /// say, which the checkpoint's root vouches for.
+  private mutating func skip(
+    through since: FoundCheckpoint, _ ids: inout [SegmentID],
+    _ scanner: SegmentScanner<some LogFileSystem>
+  ) throws(LogError) {
+    guard let first = ids.lastIndex(where: { $0.firstIndex <= since.checkpoint.index }), first > 0
+    else { return }
+    let footer = try scanner.open(ids[first - 1], successor: ids[first])?.footer
+    edge = footer?.evidence.tree.after
+    notes.append(
+      "\(directory): the \(ReportText.count(UInt64(first), "segment")) before the checkpoint's were not"
+        + " read, and no ledger was rebuilt.")
+    ids.removeFirst(first)
+  }
+
+  /// The next segments: as many sealed ones as are checked at once, or one that is not.
+  private mutating func open(
+    _ next: inout Int, _ ids: [SegmentID], _ scanner: SegmentScanner<some LogFileSystem>
+  ) throws(LogError) -> [ScannedSegment] {
+    var window: [ScannedSegment] = []
+    while next < ids.count, window.count < Self.windowCount {
+      let id = ids[next]
+      let successor = next + 1 < ids.count ? ids[next + 1] : nil
+      let opened: ScannedSegment?
+      do throws(LogError) { opened = try scanner.open(id, successor: successor) } catch {
+        // What lies before it is looked at first.
+        guard window.isEmpty else { return window }
+        throw error
+      }
+      guard let segment = opened else {
         notes.append(
           "\(path(id)): the file header is not whole: a node was stopped while it made the file.")
+        next += 1
         continue
       }
-      segments.append(segment)
-      segmentCount += 1
-      byteCount += UInt64(segment.bytes.byteCount)
-      if let before, !before.isContinued(by: segment.header) {
-        fault = gap(between: before, and: segment.header)
-        return
+      if segment.footer == nil {
+        guard window.isEmpty else { return window }
+        next += 1
+        return [segment]
       }
-      before = try read(segment, after: before, &ledger)
-      if segment.footer != nil { try judgeUnsealed(scanner) }
-      meter.advance(by: UInt64(segment.bytes.byteCount))
+      window.append(segment)
+      next += 1
     }
+    return window
+  }
+
+  /// Checks segments, each by itself, and replays those before them, all at once.
+  private func check(
+    _ window: [ScannedSegment], _ marking: Set<LogIndex>, _ ledger: LedgerJob, _ workers: Workers
+  ) -> [SegmentCheck] {
+    let (directory, edge) = (directory, edge)
+    let results = CheckResults(count: window.count)
+    workers(window.count + 1) { job in
+      guard job > 0 else { return ledger.run(directory, marking) }
+      let segment = window[job - 1]
+      let known = segment.footer?.evidence.tree.before ?? edge
+      results.set(
+        SegmentCheck(segment, directory: directory, after: known, marking: marking), job - 1)
+    }
+    return results.all
+  }
+
+  /// Takes in what was found in the next segment, beside what is known of those before it. False where it
+  /// does not continue them.
+  private mutating func merge(_ check: SegmentCheck) throws(LogError) -> Bool {
+    let segment = check.segment
+    segments.append(segment)
+    segmentCount += 1
+    byteCount += UInt64(segment.bytes.byteCount)
+    if let before, !before.isContinued(by: segment.header) {
+      fault = gap(between: before, and: segment.header)
+      return false
+    }
+    if let before, let term = check.firstTerm, term < before.lastTerm {
+      fault = LogFault(
+        path: path(segment.id), offset: UInt64(SegmentHeader.byteCount),
+        index: segment.id.firstIndex, reason: Damage.termBelow(term).sentence)
+      return false
+    }
+    if hashes.isEmpty { firstIndex = segment.id.firstIndex }
+    hashes += check.hashes
+    let summary = check.summary
+    batchCount += summary.batchCount
+    eventCount += summary.eventCount
+    recordsByteCount += summary.recordsByteCount
+    if summary.batchCount > 0 { lastIndex = summary.lastIndex }
+    commit = max(commit, summary.commit)
+    marks.merge(check.marks) { first, _ in first }
+    before = summary
+    if let failure = check.failure { throw failure }
+    fault = check.fault
+    if fault == nil { judge(check) }
+    return true
   }
 
   /// What is wrong where a segment does not continue the one before it.
@@ -110,74 +231,25 @@ package struct LogVerification: Sendable {
       reason: "the segment does not continue the one before it (cluster, index, event or hash)")
   }
 
-  /// Goes through one segment, and returns what its batches add up to.
-  private mutating func read(
-    _ segment: ScannedSegment, after before: SegmentSummary?, _ ledger: inout LedgerCheck?
-  ) throws(LogError) -> SegmentSummary {
-    if hashes.isEmpty { firstIndex = segment.id.firstIndex }
-    ledger?.beginSegment(segment.header)
-    var iterator = SegmentIterator(segment, lastTerm: before?.lastTerm ?? .zero)
-    let isInTree = beginTree(segment)
-    while let header = try iterator.next() {
-      let offset = iterator.summary.byteCount - UInt64(header.batchByteCount)
-      var reason = iterator.withRecords { ledger?.apply(header, $0) }
-      if reason == nil, isInTree,
-        !iterator.withRecords({ tree.append($0, count: Int(header.count)) })
-      {
-        reason = "its records are not as many events as its header says"
-      }
-      if let reason {
-        fault = LogFault(
-          path: path(segment.id), offset: offset, index: header.index, reason: reason)
-        return iterator.summary
-      }
-      take(header)
-    }
-    judge(iterator.tail, segment, iterator.summary, ledger, isInTree: isInTree)
-    return iterator.summary
-  }
-
-  /// Goes on with the tree where the segment begins; false where only its footer could tell where
-  /// that is, and it has none: the log does not begin with the first event.
-  private mutating func beginTree(_ segment: ScannedSegment) -> Bool {
-    tree.beginSegment()
-    let due = segment.header.firstSequence.rawValue &- 1
-    if tree.frontier.size == due { return true }
-    guard segmentCount == 1, let before = segment.footer?.evidence.tree.before else { return false }
-    tree = EventTree(before)
-    return tree.frontier.size == due
-  }
-
-  private mutating func take(_ header: BatchHeader) {
-    hashes.append(header.hash)
-    batchCount += 1
-    eventCount += UInt64(header.count)
-    recordsByteCount += UInt64(header.recordsByteCount)
-    lastIndex = header.index
-    commit = max(commit, header.commit)
-  }
-
-  private mutating func judge(
-    _ tail: SegmentTail?, _ segment: ScannedSegment, _ summary: SegmentSummary,
-    _ ledger: borrowing LedgerCheck?, isInTree: Bool
-  ) {
-    switch tail {
+  private mutating func judge(_ check: SegmentCheck) {
+    switch check.tail {
     case .sealed(let footer):
       sealedCount += 1
-      var reason = ledger?.contradiction(footer)
-      if reason == nil, isInTree, footer.evidence.tree != tree.segment {
-        reason = "the footer's Merkle tree is not that of the events"
+      // A log that begins in the middle: only its first footer tells what goes before.
+      let isContinued = edge == check.tree?.before || (segmentCount == 1 && edge == .empty)
+      if check.tree != nil, edge != nil, !isContinued || footer.evidence.tree != check.tree {
+        fault = LogFault(
+          path: path(check.segment.id), offset: check.summary.byteCount,
+          index: check.summary.lastIndex,
+          reason: "the footer's Merkle tree is not that of the events")
       }
-      guard let reason else { return }
-      fault = LogFault(
-        path: path(segment.id), offset: summary.byteCount, index: summary.lastIndex,
-        reason: reason)
     case .torn(let offset, let byteCount, let reason):
-      judgeTorn(segment, offset, byteCount, reason, summary)
-      noteUnsealed(segment, summary)
-    case .whole: noteUnsealed(segment, summary)
+      judgeTorn(check.segment, offset, byteCount, reason, check.summary)
+      noteUnsealed(check.segment, check.summary)
+    case .whole: noteUnsealed(check.segment, check.summary)
     case nil: break
     }
+    edge = check.tree?.after
   }
 
   private mutating func noteUnsealed(_ segment: ScannedSegment, _ summary: SegmentSummary) {
@@ -223,6 +295,54 @@ package struct LogVerification: Sendable {
   }
 }
 
+// MARK: - Checkpoints
+
+extension LogVerification {
+  /// Compares the log with the checkpoints that should tell of it.
+  private mutating func judge(_ expecting: LogExpectation, _ ledger: LedgerJob) {
+    if let since = expecting.since, marks[since.checkpoint.index] == nil {
+      fault = contradiction(since, "the log does not hold the batch that \(since.path) tells of")
+      return
+    }
+    let all = expecting.checkpoints + [expecting.since].compactMap { $0 }
+    for found in all.sorted(by: { $0.checkpoint.index < $1.checkpoint.index }) {
+      let checkpoint = found.checkpoint
+      if let distrust = found.distrust {
+        fault = contradiction(found, "\(found.path): \(distrust.sentence)")
+        return
+      }
+      guard checkpoint.index >= firstIndex else { continue }
+      guard let mark = marks[checkpoint.index] else {
+        fault = contradiction(
+          found, "the log ends before the batch that \(found.path) tells of")
+        return
+      }
+      if let part = difference(found.checkpoint, mark, ledger.mark(checkpoint.index)) {
+        fault = contradiction(found, "the log is not the one that \(found.path) tells of: \(part)")
+        return
+      }
+      confirmed.append(found)
+    }
+  }
+
+  private func contradiction(_ found: FoundCheckpoint, _ reason: String) -> LogFault {
+    let segment = segments.last { $0.id.firstIndex <= found.checkpoint.index }
+    return LogFault(
+      path: segment.map { path($0.id) } ?? directory, offset: 0, index: found.checkpoint.index,
+      reason: reason)
+  }
+
+  private func difference(
+    _ checkpoint: LogCheckpoint, _ mark: CheckpointMark, _ ledger: Digest256?
+  ) -> String? {
+    if checkpoint.lastSequence != mark.lastSequence { return "it has another number of events" }
+    if checkpoint.hash != mark.hash { return "its chain of hashes is another" }
+    if let root = mark.root, root != checkpoint.root { return "its Merkle tree is another" }
+    if let ledger, ledger != checkpoint.ledgerDigest { return "its ledger is another" }
+    return nil
+  }
+}
+
 extension ScannedSegment {
   /// Whether the file ends with the mark of a sealed one (`Format.md`, "SPFE").
   fileprivate var endsWithSealMark: Bool {
@@ -230,50 +350,5 @@ extension ScannedSegment {
       span.byteCount >= 4
         && span.extracting(last: 4).withUnsafeBytes { $0.elementsEqual("SPFE".utf8) }
     }
-  }
-}
-
-/// The ledger that a log's records give, beside what its footers say of it.
-private struct LedgerCheck: ~Copyable {
-  private var state = LedgerState()
-  /// Whether no ledger can be rebuilt: the log does not begin at the first event.
-  private var isSkipped = false
-  private var digestBefore = Digest256.zero
-  private var outcomes: [Outcome] = []
-  private var hasBegun = false
-
-  /// The ledger's digest, where there is a ledger.
-  var digest: Digest256? { isSkipped ? nil : state.digest }
-
-  mutating func beginSegment(_ header: SegmentHeader) {
-    if !hasBegun { isSkipped = header.firstSequence != EventSequence(1) }
-    hasBegun = true
-    digestBefore = state.digest
-  }
-
-  /// Applies a batch; why it cannot be, or nil.
-  mutating func apply(_ header: BatchHeader, _ records: borrowing RawSpan) -> String? {
-    guard !isSkipped else { return nil }
-    outcomes.removeAll(keepingCapacity: true)
-    do throws(LedgerError) {
-      try state.apply(
-        firstSequence: header.firstSequence, count: UInt64(header.count), records: records,
-        batchHash: header.hash, outcomes: &outcomes)
-      return nil
-    } catch {
-      return error.sentence
-    }
-  }
-
-  /// Why a footer does not tell of this ledger, or nil.
-  func contradiction(_ footer: SegmentFooter) -> String? {
-    guard !isSkipped else { return nil }
-    if footer.evidence.ledgerBefore != digestBefore {
-      return "the footer's ledger digest before the segment is not the ledger's"
-    }
-    if footer.evidence.ledgerAfter != state.digest {
-      return "the footer's ledger digest after the segment is not the ledger's"
-    }
-    return nil
   }
 }

@@ -34,11 +34,33 @@ extension VerifyReport {
         for note in log.notes { try writer.line("note: \(note)") }
       }
     }
+    try writeCheckpoints(to: writer)
     for divergence in divergences {
       try writer.line(
         (divergence.isTail ? "note: " : "FAULT: ") + divergence.sentence)
     }
     try writer.line(conclusion(elapsed))
+  }
+
+  private func writeCheckpoints(to writer: ReportWriter) throws(OutputError) {
+    for node in nodes {
+      guard let log = node.log, let newest = log.confirmed.last else { continue }
+      try writer.line(
+        "\(log.directory): agrees with \(ReportText.count(UInt64(log.confirmed.count), "signed checkpoint"))"
+          + ", the newest at index \(newest.checkpoint.index.rawValue)"
+          + (newest.signers.isEmpty ? "" : ", signed by \(newest.signers.joined(separator: ", "))"))
+    }
+    for problem in checkpoints.problems { try writer.line("could not read: \(problem)") }
+    for equivocation in checkpoints.equivocations {
+      try writer.line("FAULT: \(equivocation.sentence)")
+    }
+    if let path = checkpoints.policyFoundAt {
+      try writer.line(
+        "note: signatures were checked with the keys in \(path), which stands beside the log; give your own"
+          + " policy with --policy")
+    } else if checkpoints.policy == nil, !checkpoints.found.isEmpty {
+      try writer.line("note: no signature was checked: give a trust policy with --policy")
+    }
   }
 
   private func row(_ log: LogVerification) -> [String] {
@@ -93,6 +115,16 @@ extension VerifyReport {
     json.key("divergences")
     json.beginArray()
     for divergence in divergences { divergence.write(to: &json) }
+    json.endArray()
+    json.key("policy")
+    if let path = checkpoints.policyFoundAt { json.string(path) } else { json.null() }
+    json.key("equivocations")
+    json.beginArray()
+    for equivocation in checkpoints.equivocations { json.string(equivocation.sentence) }
+    json.endArray()
+    json.key("unreadable_checkpoints")
+    json.beginArray()
+    for problem in checkpoints.problems { json.string(problem) }
     json.endArray()
     json.endObject()
     json.endLine()
@@ -150,6 +182,23 @@ extension LogVerification {
       json.integer(fault.index.rawValue)
       json.key("reason")
       json.string(fault.reason)
+      json.endObject()
+    } else {
+      json.null()
+    }
+    json.key("checkpoints")
+    json.integer(UInt64(confirmed.count))
+    json.key("newest_checkpoint")
+    if let newest = confirmed.last {
+      json.beginObject()
+      json.key("file")
+      json.string(newest.path)
+      json.key("index")
+      json.integer(newest.checkpoint.index.rawValue)
+      json.key("signers")
+      json.beginArray()
+      for signer in newest.signers { json.string(signer) }
+      json.endArray()
       json.endObject()
     } else {
       json.null()

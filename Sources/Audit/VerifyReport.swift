@@ -35,20 +35,40 @@ package struct Divergence: Hashable, Sendable {
   package let isTail: Bool
 }
 
+/// How directories are verified.
+package struct VerifyOptions {
+  /// The file of a trust policy; nil: the one beside the logs counts, if there is one.
+  package var policyPath: String?
+  /// Files of checkpoints that the logs must agree with, beside those beside them.
+  package var checkpointPaths: [String] = []
+  /// A checkpoint to begin at: what lies before is not read.
+  package var sincePath: String?
+  /// Carries out jobs on all cores; by default one after the other.
+  package var workers: Workers = { count, job in for number in 0..<count { job(number) } }
+
+  /// The defaults.
+  package init() {}
+}
+
 /// What re-reading every byte of several nodes' directories found.
 package struct VerifyReport: Sendable {
   /// In the order given.
   package let nodes: [NodeVerification]
   /// Where nodes differ.
   package let divergences: [Divergence]
+  /// The signed checkpoints that were found.
+  package let checkpoints: SignedCheckpoints
 
   /// Whether anything is wrong: a fault, or a difference in what is committed.
   package var hasFault: Bool {
     nodes.contains { $0.fault != nil } || divergences.contains { !$0.isTail }
+      || !checkpoints.equivocations.isEmpty
   }
 
   /// Whether something could not be read.
-  package var hasFailure: Bool { nodes.contains { !$0.failures.isEmpty } }
+  package var hasFailure: Bool {
+    nodes.contains { !$0.failures.isEmpty } || !checkpoints.problems.isEmpty
+  }
 
   /// Length of all files read, bytes.
   package var byteCount: UInt64 { sum(\.byteCount) }
@@ -63,17 +83,32 @@ package struct VerifyReport: Sendable {
 
   /// Re-reads every byte under `directories` and compares the nodes' logs.
   package init(
-    _ directories: [String], in files: some LogFileSystem, meter: ProgressMeter
+    _ directories: [String], _ options: VerifyOptions = VerifyOptions(),
+    in files: some LogFileSystem, meter: ProgressMeter
   ) throws(AuditError) {
     guard !directories.isEmpty else { throw .noSources }
+    // Before the logs: what is signed is durable, so a running node's log has it.
+    let checkpoints = try SignedCheckpoints(
+      beside: directories.map(LogSource.withoutTrailingSlashes), and: options.checkpointPaths,
+      policyPath: options.policyPath, in: files)
+    self.checkpoints = checkpoints
+    var since: FoundCheckpoint?
+    if let path = options.sincePath {
+      since = try SignedCheckpoints.read(path, under: checkpoints.policy, in: files)
+    }
     nodes = directories.map { directory in
       do throws(AuditError) {
         let source = try LogSource(directory, in: files)
         return NodeVerification(
           label: source.label,
-          log: LogVerification(directory: source.log, isLedger: true, in: files, meter: meter),
+          log: LogVerification(
+            directory: source.log, isLedger: true,
+            expecting: LogExpectation(
+              checkpoints: checkpoints.of(source.label, and: options.checkpointPaths), since: since),
+            in: files, workers: options.workers, meter: meter),
           journal: source.journal.map {
-            LogVerification(directory: $0, isLedger: false, in: files, meter: meter)
+            LogVerification(
+              directory: $0, isLedger: false, in: files, workers: options.workers, meter: meter)
           },
           failure: nil)
       } catch {

@@ -18,6 +18,10 @@ package enum EvidenceError: Error, Hashable, Sendable {
   case untrustedLog(origin: String)
   /// Fewer trusted nodes have signed the checkpoint than the policy demands.
   case tooFewSignatures
+  /// The proof does not show that the older log is the beginning of the newer one.
+  case notConsistent
+  /// The file cannot be read as text.
+  case unreadable
   /// The event is not in the tree that the checkpoint tells of, or not at that place.
   case notIncluded
 }

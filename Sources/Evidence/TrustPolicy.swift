@@ -138,10 +138,10 @@ package struct TrustPolicy: Hashable, Sendable {
     names.append(name)
   }
 
-  /// The witnesses' keys, in the order of the file.
-  package var witnessKeys: [NoteKey] {
+  /// The witnesses, in the order of the file.
+  package var witnesses: [(name: String, key: NoteKey)] {
     names.compactMap { name in
-      if case .witness(let key)? = members[name] { key } else { nil }
+      if case .witness(let key)? = members[name] { (name.text, key) } else { nil }
     }
   }
 

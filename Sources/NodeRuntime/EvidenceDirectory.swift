@@ -65,7 +65,7 @@ package struct EvidenceDirectory<FileSystem: LogFileSystem>: Sendable {
     }
     var keys: [NodeID: NodeKeys] = [:]
     let prefix = LogCheckpoint.origin(of: cluster) + "/node"
-    for key in policy.witnessKeys where key.name.hasPrefix(prefix) {
+    for (_, key) in policy.witnesses where key.name.hasPrefix(prefix) {
       guard let number = UInt16(key.name.dropFirst(prefix.count)) else { continue }
       let node = NodeID(number)
       keys[node] = NodeKeys(publicKey: key.publicKey, node: node, cluster: cluster)

@@ -82,11 +82,7 @@ struct RunningNode: Sendable {
   private let settings: NodeSettings
   private let logger: Logger
   private let group: MultiThreadedEventLoopGroup
-  private let storagePool: NIOThreadPool
-  private let readers: NIOThreadPool
-  private let catchUpPool: NIOThreadPool
-  private let backgroundPool: NIOThreadPool
-  private let evidencePool: NIOThreadPool
+  private let pools: NodePools
   private let snapshots: SnapshotQueue
   private let core: NodeCore
   private let environment: LoopEnvironment
@@ -97,11 +93,7 @@ struct RunningNode: Sendable {
     let lock = try LockBox(settings.dataDirectory)
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let loop = group.next()
-    let storagePool = startedPool(1)
-    let readers = startedPool(2)
-    let catchUpPool = startedPool(1)
-    let backgroundPool = startedPool(1)
-    let evidencePool = startedPool(1)
+    let pools = NodePools()
     let clock = HostClock(
       rawOffsetMilliseconds: settings[.testRawOffset],
       rawDriftPartsPerMillion: settings[.testRawDrift])
@@ -113,25 +105,26 @@ struct RunningNode: Sendable {
       members: settings.addresses(of: recovered.members), bind: settings.peerBind,
       silenceNanosecondsMax: settings.silenceNanosecondsMax, clock: clock, logger: logger)
     let timeServers = TimeServerClient(
-      loop: loop, resolvers: readers, servers: settings.timeServers, clock: clock, logger: logger)
+      loop: loop, resolvers: pools.readers, servers: settings.timeServers, clock: clock,
+      logger: logger)
     let reader = LogReader(
       PosixFileSystem(), directory: recovered.logDirectory, positions: recovered.positions)
-    let storage = StorageQueue(loop: loop, pool: storagePool, worker: recovered.takeWorker())
+    let storage = StorageQueue(loop: loop, pool: pools.storage, worker: recovered.takeWorker())
     let scrub = ScrubService(
-      settings, loop: loop, pool: backgroundPool, storage: storage, transport: transport,
+      settings, loop: loop, pool: pools.background, storage: storage, transport: transport,
       clock: clock, last: recovered.positions.last?.index ?? .zero, logger: logger)
     let catchUp = CatchUpReader(
-      loop: loop, pool: catchUpPool, reader: reader, transport: transport, logger: logger,
+      loop: loop, pool: pools.catchUp, reader: reader, transport: transport, logger: logger,
       met: { scrub.met($0) })
     let snapshots = SnapshotQueue(
-      settings, loop: loop, pool: backgroundPool, reader: reader,
+      settings, loop: loop, pool: pools.background, reader: reader,
       lastSequence: recovered.snapshotSequence, logger: logger, met: { scrub.met($0) })
-    let disk = DiskWatch(settings, loop: loop, pool: readers, logger: logger)
+    let disk = DiskWatch(settings, loop: loop, pool: pools.readers, logger: logger)
     let evidence = try evidence(
-      settings, reader: reader, pool: evidencePool, logger: logger, met: { scrub.met($0) })
+      settings, reader: reader, pool: pools.evidence, logger: logger, met: { scrub.met($0) })
     let identity = settings.identity
     let environment = LoopEnvironment(
-      clock: clock, transport: transport, storage: storage, reader: reader, readers: readers,
+      clock: clock, transport: transport, storage: storage, reader: reader, readers: pools.readers,
       catchUp: catchUp, scrub: scrub, disk: disk, evidence: evidence, timeServers: timeServers,
       logger: logger,
       names: { identity.name(of: $0) }, haltProcess: { Halt.now($0, logger: logger) })
@@ -143,11 +136,8 @@ struct RunningNode: Sendable {
       environment: environment)
     let core = NodeCore(loop: loop, environment: environment, node: node)
     let running = RunningNode(
-      settings: settings, logger: logger, group: group, storagePool: storagePool,
-      readers: readers, catchUpPool: catchUpPool, backgroundPool: backgroundPool,
-      evidencePool: evidencePool,
-      snapshots: snapshots, core: core, environment: environment,
-      timeServers: timeServers, lock: lock)
+      settings: settings, logger: logger, group: group, pools: pools, snapshots: snapshots,
+      core: core, environment: environment, timeServers: timeServers, lock: lock)
     do {
       try await loop.flatSubmit { () -> EventLoopFuture<Void> in
         transport.delegate = core
@@ -172,12 +162,6 @@ struct RunningNode: Sendable {
 }
 
 extension RunningNode {
-  private static func startedPool(_ threadCount: Int) -> NIOThreadPool {
-    let pool = NIOThreadPool(numberOfThreads: threadCount)
-    pool.start()
-    return pool
-  }
-
   /// What the node keeps and gives of evidence.
   private static func evidence(
     _ settings: NodeSettings, reader: LogReader<PosixFileSystem>, pool: NIOThreadPool,
@@ -288,17 +272,40 @@ extension RunningNode {
     if let last = environment.snapshotIfPublished() {
       try? await loop.flatSubmit { snapshots.stop(last) }.get()
     }
-    try? await evidencePool.shutdownGracefully()
-    try? await backgroundPool.shutdownGracefully()
-    try? await storagePool.shutdownGracefully()
-    try? await readers.shutdownGracefully()
-    try? await catchUpPool.shutdownGracefully()
+    await pools.stop()
     try? await group.shutdownGracefully()
     logger.notice("stopped", metadata: ["node": "\(settings.name)"])
   }
 
   private static let drainSteps = 150
   private static let drainStepMilliseconds = 20
+}
+
+/// The threads that may wait for the disk, so that the event loop never does.
+private struct NodePools: Sendable {
+  /// Writes the log.
+  let storage = started(1)
+  /// Clients' reads.
+  let readers = started(2)
+  /// Reads for nodes that are behind.
+  let catchUp = started(1)
+  /// Looks through segments, and writes snapshots.
+  let background = started(1)
+  /// Makes proofs, and writes what is signed.
+  let evidence = started(1)
+
+  private static func started(_ threadCount: Int) -> NIOThreadPool {
+    let pool = NIOThreadPool(numberOfThreads: threadCount)
+    pool.start()
+    return pool
+  }
+
+  /// Ends all of them when they have done what they were given.
+  func stop() async {
+    for pool in [evidence, background, storage, readers, catchUp] {
+      try? await pool.shutdownGracefully()
+    }
+  }
 }
 
 extension DiskWatch {

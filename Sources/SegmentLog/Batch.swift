@@ -133,8 +133,11 @@ package struct BatchOpener: ~Copyable {
     copyRecords(into: &records)
   }
 
-  /// Decodes and verifies; the records stay in the opener until the next call.
-  mutating func decode(_ header: BatchHeader, batch: borrowing RawSpan) throws(BatchError) {
+  /// Decodes and verifies, unless this process has verified it before; the records stay in the opener
+  /// until the next call.
+  mutating func decode(
+    _ header: BatchHeader, batch: borrowing RawSpan, isVerified: Bool = false
+  ) throws(BatchError) {
     guard batch.byteCount >= header.batchByteCount else {
       throw .truncated(byteCount: batch.byteCount, expected: header.batchByteCount)
     }
@@ -142,6 +145,7 @@ package struct BatchOpener: ~Copyable {
     guard decompressor.decompress(frame, byteCount: header.recordsByteCount) else {
       throw .invalidFrame
     }
+    if isVerified { return }
     var hasher = Digest256Hasher()
     hasher.update(batch.extracting(BatchHeader.hashedRange))
     hasher.update(UnsafeRawBufferPointer(decompressor.output))

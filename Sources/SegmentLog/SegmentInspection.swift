@@ -150,7 +150,7 @@ struct SegmentInspection: Sendable {
       run.bytes == SegmentHeader.byteCount..<bodyEnd
     else { return }
     var walker = SegmentWalker(
-      after: SegmentSummary(header: header, lastTerm: .zero), opensRecords: false)
+      after: SegmentSummary(header: header, lastTerm: .zero), reading: .skipped)
     do throws(SegmentFault) {
       while case .batch = try walker.next(in: pointer.bytes) {}
     } catch {

@@ -115,12 +115,15 @@ package struct SegmentIterator: ~Copyable {
 
   /// An iterator over all batches, or over those after `summary`, which an earlier iterator over
   /// the same segment ended with. `lastTerm` is the term before the segment, where it is known.
+  /// `isVerified`: this process has verified the segment's records before, and does not hash them again.
   package init(
-    _ segment: ScannedSegment, after summary: SegmentSummary? = nil, lastTerm: Term = .zero
+    _ segment: ScannedSegment, after summary: SegmentSummary? = nil, lastTerm: Term = .zero,
+    isVerified: Bool = false
   ) {
     self.segment = segment
     walker = SegmentWalker(
-      after: summary ?? SegmentSummary(header: segment.header, lastTerm: lastTerm))
+      after: summary ?? SegmentSummary(header: segment.header, lastTerm: lastTerm),
+      reading: isVerified ? .decoded : .verified)
   }
 
   /// What the batches so far add up to; a later iterator can go on from it.

@@ -76,7 +76,7 @@ extension SegmentStore {
     } else if segment.summary.header.firstSequence != EventSequence(1) {
       throw .notSealable(segment.id)
     }
-    _ = try walk(segment, through: segment.summary.lastIndex, lastTerm: .zero, opensRecords: true) {
+    _ = try walk(segment, through: segment.summary.lastIndex, lastTerm: .zero, reading: .verified) {
       header, walker in
       walker.withRecords { tree.append($0, count: Int(header.count)) }
     }

@@ -143,7 +143,7 @@ extension SegmentStore {
     // This process has verified these records, when it wrote or replayed them.
     return try walk(
       segment, through: index.previous, lastTerm: before?.summary.lastTerm ?? .zero,
-      opensRecords: false
+      reading: .skipped
     ) { _, _ in true }
   }
 
@@ -151,7 +151,7 @@ extension SegmentStore {
   /// returns what they add up to. A batch that is not there, or whose records `visit` says are not
   /// those of its header, is damage.
   func walk(
-    _ segment: StoredSegment, through last: LogIndex, lastTerm: Term, opensRecords: Bool,
+    _ segment: StoredSegment, through last: LogIndex, lastTerm: Term, reading: RecordReading,
     _ visit: (BatchHeader, borrowing SegmentWalker) -> Bool
   ) throws(LogError) -> SegmentSummary {
     let (fileSystem, path) = (fileSystem, path(segment.id))
@@ -159,7 +159,7 @@ extension SegmentStore {
     defer { withExtendedLifetime(bytes) {} }
     var walker = SegmentWalker(
       after: SegmentSummary(header: segment.summary.header, lastTerm: lastTerm),
-      opensRecords: opensRecords)
+      reading: reading)
     while walker.summary.lastIndex < last {
       do throws(SegmentFault) {
         let start = walker.offset

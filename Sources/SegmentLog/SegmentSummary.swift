@@ -51,7 +51,7 @@ package struct SegmentSummary: Hashable, Sendable {
   package internal(set) var sparseIndex: [SparseIndexEntry] = []
 
   /// A segment without a batch, after one of `lastTerm`.
-  init(header: SegmentHeader, lastTerm: Term) {
+  package init(header: SegmentHeader, lastTerm: Term) {
     self.header = header
     self.lastTerm = lastTerm
     lastIndex = header.firstIndex.previous

@@ -19,19 +19,27 @@ enum SegmentItem {
   case end
 }
 
+/// What is done with a batch's records on the way through a segment.
+enum RecordReading {
+  /// They are decoded and hashed.
+  case verified
+  /// They are decoded; this process has verified them before.
+  case decoded
+  /// Nothing; this process has verified them before.
+  case skipped
+}
+
 /// Goes through a segment's frames from its file header on, and verifies every byte of them.
 struct SegmentWalker: ~Copyable {
   /// The batches so far.
   private(set) var summary: SegmentSummary
   private var opener = BatchOpener()
-  /// Whether records are decoded and hashed. Off only to count again what this process has
-  /// verified before.
-  private let opensRecords: Bool
+  private let reading: RecordReading
 
   /// A walker after the batches of `summary`.
-  init(after summary: SegmentSummary, opensRecords: Bool = true) {
+  init(after summary: SegmentSummary, reading: RecordReading = .verified) {
     self.summary = summary
-    self.opensRecords = opensRecords
+    self.reading = reading
   }
 
   /// Where the next frame begins.
@@ -74,9 +82,10 @@ struct SegmentWalker: ~Copyable {
     try summary.check(header)
     let end = start + header.batchByteCount
     guard end <= bytes.byteCount else { throw .truncated }
-    if opensRecords {
+    if reading != .skipped {
       do {
-        try opener.decode(header, batch: bytes.extracting(start..<end))
+        try opener.decode(
+          header, batch: bytes.extracting(start..<end), isVerified: reading == .decoded)
       } catch {
         throw Damage(error)
       }

@@ -18,10 +18,11 @@ struct SyncpayAudit: ParsableCommand {
         syncpay-audit ledger data/node1 --account alice
         syncpay-audit skew data/node* --format json
         syncpay-audit verify data/node*
+        syncpay-audit verify-receipt receipt.txt --policy trusted.txt
       """,
     subcommands: [
       TimelineCommand.self, LedgerCommand.self, SkewCommand.self, VerifyCommand.self,
-      ReplayCommand.self, ArchiveCommand.self,
+      VerifyReceiptCommand.self, ConsistencyCommand.self, ReplayCommand.self, ArchiveCommand.self,
     ])
 }
 

@@ -28,6 +28,8 @@ import Testing
     func setMembers(_ members: [ClusterMember]) {}
     func publish(_ discipline: ClockDiscipline) {}
     func askTimeServer(_ server: UInt16, datagram: [UInt8]) {}
+    func signed(_ checkpoint: CosignedCheckpoint) {}
+    func learned(_ keys: NodeKeys, of node: NodeID) {}
     func note(_ note: NodeNote) {}
     func halt(_ reason: String) {}
 

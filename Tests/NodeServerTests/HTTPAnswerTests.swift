@@ -244,7 +244,39 @@ private let membersText =
         + #""conflict_at_commit":0,"second_leader":0,"beyond_log":0},"#
         + #""scrub":{"passes":0,"segments_checked":0,"segments_mended":0,"segments_damaged":[]},"#
         + #""disk":{"free_bytes":null,"reserve_bytes":0,"is_short":false},"#
+        + #""checkpoint":null,"keys":{},"#
         + #""consistency":"local"}"#)
+  }
+
+  @Test func `a receipt is text, and there is none for what moved no money`() async throws {
+    let note = SignedNote(text: "log\n1\nAAAA\n")
+    let proof = ProofFile(extra: [1, 2], index: 0, path: [], checkpoint: note)
+    let target = "/v1/payments/x/receipt"
+    let proven = await answer("GET", target, ScriptedGateway(receiptState: .proven(proof)))
+    #expect(proven.status == 200 && text(proven) == proof.description)
+    #expect(proven.contentType.hasPrefix("text/plain"))
+    let states: [(ReceiptState, Int, String)] = [
+      (.rejected(.insufficientFunds), 409, "not_applied"), (.pending, 503, "not_signed_yet"),
+      (.unknown, 404, "transaction_unknown"), (.unreadable(.stopping), 503, "stopping"),
+      (.unreadable(.unreadable(reason: "secret")), 500, "log_unreadable"),
+    ]
+    for (state, status, code) in states {
+      let answer = await answer("GET", target, ScriptedGateway(receiptState: state))
+      #expect(answer.status == status && text(answer).contains(#""code":"\#(code)""#))
+      #expect(!text(answer).contains("secret"))
+    }
+    #expect(await answer("GET", "/v1/payments//receipt").status == 404)
+    #expect(await answer("GET", "/v1/payments/%zz/receipt").status == 400)
+    #expect(await answer("POST", target).status == 405)
+  }
+
+  @Test func `before anything is signed there is no checkpoint and no proof`() async {
+    #expect(await answer("GET", "/v1/checkpoint").status == 503)
+    #expect(await answer("GET", "/v1/trust-policy").status == 503)
+    #expect(await answer("GET", "/v1/consistency?from=1").status == 503)
+    #expect(await answer("GET", "/v1/consistency").status == 400)
+    #expect(await answer("GET", "/v1/consistency?from=01").status == 400)
+    #expect(await answer("GET", "/v1/consistency?from=1&to=2").status == 400)
   }
 
   @Test func `readiness is a status code`() async {

@@ -58,6 +58,10 @@ import Testing
       .raft(.heartbeatRequest(term: Term(3), commit: LogIndex(2), round: 8)),
       .raft(.heartbeatResponse(term: Term(3), round: 8)),
       .raft(.timeoutNow(term: Term(3))),
+      .checkpoint(
+        SignedCheckpoint(
+          publicKey: (0..<32).map { UInt8($0) },
+          note: "syncpay/log\n7\nAAAA\n\n\u{2014} syncpay/log AAAA\n")),
       .append(
         append,
         batches: [

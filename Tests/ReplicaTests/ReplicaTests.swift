@@ -118,6 +118,32 @@ import Testing
     }
   }
 
+  @Test func `all nodes come to the same checkpoints, and every segment's end is one`() throws {
+    let cluster = SimulatedReplicas(count: 3, seed: 30) { $0.segmentByteCountMax = 2000 }
+    #expect(cluster.runUntilLed() != nil)
+    for number in 0..<40 {
+      cluster.submit(draft(UInt64(number)), at: cluster.ids[number % 3])
+      cluster.run(ticks: 3)
+    }
+    cluster.run(ticks: 60)
+    let all = cluster.ids.map { id in
+      Dictionary(
+        (cluster.checkpoints[id] ?? []).map { ($0.index, $0) },
+        uniquingKeysWith: { first, second in
+          #expect(first == second, "told twice, and alike")
+          return first
+        })
+    }
+    #expect(all[0].count > 3)
+    #expect(all.allSatisfy { $0 == all[0] })
+    for batch in cluster.disks[cluster.ids[0]]?.written ?? []
+    where batch.header.startsSegment && batch.index > LogIndex(1) {
+      let end = all[0][batch.index.previous]
+      #expect(end?.hash == batch.header.previousHash)
+      #expect(end?.lastSequence.next == batch.header.firstSequence)
+    }
+  }
+
   @Test func `a hybrid time too far ahead is refused by the leader and its client is told`() {
     let cluster = SimulatedReplicas(count: 3, seed: 7)
     let leader = cluster.runUntilLed()!

@@ -52,6 +52,7 @@ final class SimulatedReplicas {
   /// Whom each node talks to.
   var reachable: [NodeID: [NodeID]] = [:]
   var notes: [ReplicaNote] = []
+  var checkpoints: [NodeID: [LogCheckpoint]] = [:]
   var halts: [String] = []
   var lossPercent = 0
   var repeatPercent = 0
@@ -191,6 +192,7 @@ final class SimulatedReplicas {
     case .answerOperator(let answer): operatorAnswers[answer.token] = answer.result
     case .membersChanged(let members): reachable[id] = members.map(\.id)
     case .answerRead(let answer): readAnswers[answer.token] = answer.result
+    case .checkpoint(let checkpoint, _): checkpoints[id, default: []].append(checkpoint)
     case .note(let note): notes.append(note)
     case .halt(let reason): halts.append(reason)
     }

@@ -23,18 +23,15 @@ package enum ReceiptState: Sendable {
 struct ConsistencyQuery: Hashable {
   /// Events of the older tree.
   let from: UInt64
-  /// Events of the newer tree; nil: those of the newest checkpoint.
-  let to: UInt64?
 
   /// Reads the query of `GET /v1/consistency`.
   init(_ query: Substring) throws(HTTPProblem) {
-    let text = try QueryText(query, known: ["from", "to"])
+    let text = try QueryText(query, known: ["from"])
     guard let from = try text.size("from") else {
       throw HTTPProblem(
         400, "parameter_missing", "from must be the size of an earlier checkpoint", field: "from")
     }
     self.from = from
-    to = try text.size("to")
   }
 }
 
@@ -72,31 +69,12 @@ extension HTTPProblem {
 
   static func beyondCheckpoint(_ size: UInt64) -> HTTPProblem {
     HTTPProblem(
-      400, "parameter_invalid", "to must be at most \(size), which the newest checkpoint tells of",
-      field: "to")
+      400, "parameter_invalid",
+      "from must be at most \(size), which the newest checkpoint tells of", field: "from")
   }
-
-  static let consistencyOrder = HTTPProblem(
-    400, "parameter_invalid", "from must not be greater than to", field: "from")
 }
 
 extension AnswerText {
-  /// `GET /v1/consistency`.
-  func consistencyProof(from oldSize: UInt64, to size: UInt64, _ path: [Digest256]) -> [UInt8] {
-    var json = JSONWriter(capacity: 1024)
-    json.beginObject()
-    json.key("from")
-    json.integer(oldSize)
-    json.key("to")
-    json.integer(size)
-    json.key("proof")
-    json.beginArray()
-    for hash in path { json.string(hash.bytes.base64) }
-    json.endArray()
-    json.endObject()
-    return json.bytes
-  }
-
   /// The evidence in `GET /status`: the newest signed checkpoint, and the nodes' keys.
   func evidence(_ status: EvidenceStatus, into json: inout JSONWriter) {
     json.key("checkpoint")

@@ -173,17 +173,16 @@ struct Answerer<Gateway: NodeGateway>: Sendable {
   }
 
   private func consistency(_ query: Substring) async throws(HTTPProblem) -> HTTPAnswer {
-    let range = try ConsistencyQuery(query)
+    let oldSize = try ConsistencyQuery(query).from
     guard let newest = gateway.checkpoint(), let checkpoint = try? LogCheckpoint(newest) else {
       throw .unsigned
     }
-    let signed = checkpoint.lastSequence.rawValue
-    let size = range.to ?? signed
-    guard size <= signed else { throw .beyondCheckpoint(signed) }
-    guard range.from <= size else { throw .consistencyOrder }
+    let size = checkpoint.lastSequence.rawValue
+    guard oldSize <= size else { throw .beyondCheckpoint(size) }
     do throws(ReadProblem) {
-      let path = try await gateway.consistency(from: range.from, to: size)
-      return HTTPAnswer(200, text.consistencyProof(from: range.from, to: size, path))
+      let path = try await gateway.consistency(from: oldSize, to: size)
+      return HTTPAnswer(
+        text: ConsistencyFile(oldSize: oldSize, path: path, checkpoint: newest).description)
     } catch {
       throw HTTPProblem(error)
     }
