@@ -111,7 +111,12 @@ let package = Package(
         "NodeRuntime", "Audit",
       ]),
     command("syncpayd", ["HostFiles", "NodeServer", arguments, logging, lifecycle, unixSignals]),
-    command("syncpay", [arguments, httpClient, nioCore, nioHTTP1]),
+    command(
+      "syncpay",
+      [
+        "Bytes", "Evidence", "SegmentLog", "Audit", "HostFiles", arguments, httpClient, nioCore,
+        nioHTTP1,
+      ]),
     command("syncpay-audit", ["Bytes", "Audit", "HostFiles", arguments]),
     command(
       "syncpay-bench",

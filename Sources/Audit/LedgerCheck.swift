@@ -16,6 +16,9 @@ struct LedgerCheck: ~Copyable {
   /// The ledger's digest, where there is a ledger.
   var digest: Digest256? { isSkipped ? nil : state.digest }
 
+  /// The members by the last change in the log; nil where it has none.
+  var members: [ClusterMember]? { state.cluster.membership?.members }
+
   /// Applies a segment that has been checked, up to where it is whole; the first fault, or nil.
   mutating func replay(
     _ check: SegmentCheck, directory: String, marking: Set<LogIndex>

@@ -35,6 +35,12 @@ package struct LogSource: Hashable, Sendable {
     (try? files.list(path)) != nil
   }
 
+  /// The directory that a path's last part is in.
+  static func parent(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
   static func withoutTrailingSlashes(_ path: String) -> String {
     var path = path[...]
     while path.utf8.count > 1 && path.hasSuffix("/") { path = path.dropLast() }

@@ -1,7 +1,7 @@
 package import Bytes
 import Evidence
-import Ledger
-import SegmentLog
+package import Ledger
+package import SegmentLog
 
 /// Carries out several jobs at once: calls its second argument with each number below the first, on as
 /// many threads as there are cores, and returns when all are done.
@@ -42,6 +42,12 @@ package struct LogVerification: Sendable {
   package private(set) var commit = LogIndex.zero
   /// The ledger's digest after ``lastIndex``; nil where no ledger was rebuilt.
   package private(set) var ledgerDigest: Digest256?
+  /// The members by the ledger after ``lastIndex``; nil where no ledger was rebuilt, or the log names none.
+  package private(set) var members: [ClusterMember]?
+  /// Whose log it is; nil where it is empty.
+  package var cluster: ClusterID? { segments.first?.header.clusterID }
+  /// The term of the last whole batch.
+  package var lastTerm: Term { before?.lastTerm ?? .zero }
   /// The first fault.
   package private(set) var fault: LogFault?
   /// Why the log could not be read at all, or not to its end.
@@ -83,7 +89,7 @@ package struct LogVerification: Sendable {
       }
     }
     if fault == nil, failure == nil { judge(expecting, ledger) }
-    if fault == nil { ledgerDigest = ledger.digest }
+    if fault == nil { (ledgerDigest, members) = (ledger.digest, ledger.members) }
   }
 
   /// The hash of the batch at `index`, if the log has it whole.

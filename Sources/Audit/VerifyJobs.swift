@@ -1,4 +1,5 @@
 import Bytes
+import Ledger
 import SegmentLog
 import Synchronization
 
@@ -59,6 +60,9 @@ final class LedgerJob: Sendable {
 
   /// The ledger's digest, where there is a ledger.
   var digest: Digest256? { state.withLock { $0.ledger?.digest ?? nil } }
+
+  /// The members, where there is a ledger and it names some.
+  var members: [ClusterMember]? { state.withLock { $0.ledger?.members ?? nil } }
 
   /// The ledger's digest at a place of which a checkpoint tells.
   func mark(_ index: LogIndex) -> Digest256? { state.withLock { $0.ledger?.marks[index] } }

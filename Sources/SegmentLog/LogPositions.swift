@@ -74,6 +74,17 @@ package final class LogPositions: Sendable {
     state.withLock { state in state.segments.map(\.id) }
   }
 
+  /// Every segment, from its first batch on, in order.
+  var places: [Place] {
+    state.withLock { state in
+      state.segments.map {
+        Place(
+          segment: $0.id, serial: $0.serial, offset: $0.positions.first?.offset ?? 0,
+          end: $0.byteCount)
+      }
+    }
+  }
+
   /// A number that changes whenever something is cut.
   var generation: UInt64 { state.withLock { $0.generation } }
 

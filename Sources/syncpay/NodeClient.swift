@@ -8,6 +8,7 @@ struct Answer: Sendable {
   /// The body as JSON; `nil` when it is not JSON.
   let body: JSONValue?
   let text: String
+  let bytes: [UInt8]
   /// From `Retry-After`, in seconds.
   let retryAfter: Duration?
 
@@ -96,7 +97,8 @@ struct NodeClient: Sendable {
       return Answer(
         status: Int(response.status.code),
         body: try? JSONParser.parse(Array(body.readableBytesView)),
-        text: String(buffer: body), retryAfter: seconds.map { .seconds(min(max($0, 0), 3_600)) })
+        text: String(buffer: body), bytes: Array(body.readableBytesView),
+        retryAfter: seconds.map { .seconds(min(max($0, 0), 3_600)) })
     } catch {
       throw Self.noAnswer(error)
     }

@@ -7,7 +7,8 @@ struct Syncpay: AsyncParsableCommand {
     commandName: "syncpay",
     abstract: "Pay, look and operate on a syncpay cluster.",
     discussion: """
-      Talks to the nodes over HTTP and never reads their files; `syncpay-audit` does that.
+      Talks to the nodes over HTTP and never reads their files; `syncpay-audit` does that, and \
+      'restore' makes new ones.
 
       Nodes are found in this order: --node URL (repeatable), --cluster DIRECTORY (its node*.json \
       files), the environment variable SYNCPAY_NODES (URLs separated by commas), and then \
@@ -19,7 +20,8 @@ struct Syncpay: AsyncParsableCommand {
     version: "syncpay 0.1.0",
     subcommands: [
       PayCommand.self, TransactionsCommand.self, BalanceCommand.self, StatusCommand.self,
-      MembersCommand.self, LeaderCommand.self, PolicyCommand.self, ClusterCommand.self,
+      MembersCommand.self, LeaderCommand.self, PolicyCommand.self, BackupCommand.self,
+      RestoreCommand.self, ClusterCommand.self,
       DemoCommand.self,
     ])
 }

@@ -6,100 +6,9 @@ import Ledger
 import SegmentLog
 import Testing
 
-private let clusterID = ClusterID(name: "test")
-
-/// A node's two keys, as the node itself makes them of its seed.
-private struct Keys {
-  let log: NoteSigner
-  let witness: NoteSigner
-
-  init(_ node: UInt16) throws {
-    let seed = [UInt8](repeating: UInt8(node), count: NoteSigner.seedByteCount)
-    log = try #require(
-      NoteSigner(name: LogCheckpoint.origin(of: clusterID), kind: .note, seed: seed))
-    witness = try #require(
-      NoteSigner(
-        name: LogCheckpoint.witnessName(of: node, in: clusterID), kind: .cosignature, seed: seed))
-  }
-}
-
-/// A cluster's logs on disk, its keys, and proofs from its segments.
-private struct Signed {
-  var cluster = TestCluster(clocks: TestCluster.plainClocks)
-  let keys: [Keys]
-  let prover: EventProver<PosixFileSystem>
-  let policy: TrustPolicy
-
-  init(batches: Int = 40, events: Int = 30) throws {
-    keys = try [1, 2, 3].map { try Keys($0) }
-    try cluster.build(batchCount: batches, eventsPerBatch: events)
-    try cluster.writeAll()
-    let log = "\(cluster.data(1))/log"
-    let store = try SegmentStore.open(
-      PosixFileSystem(), directory: log, clusterID: clusterID, visiting: { _ in })
-    prover = EventProver(
-      LogReader(PosixFileSystem(), directory: log, positions: store.positions))
-    policy = TrustPolicy(
-      logs: keys.map(\.log.key),
-      witnesses: keys.enumerated().map { ("node\($0.offset + 1)", $0.element.witness.key) },
-      threshold: 2)
-    try write(policy.description, "policy.txt")
-  }
-
-  func checkpoint(at index: Int) throws -> LogCheckpoint {
-    let batch = cluster.batches[index - 1].header
-    return LogCheckpoint(
-      cluster: clusterID, index: batch.index, hash: batch.hash, lastSequence: batch.lastSequence,
-      root: try prover.root(size: batch.lastSequence.rawValue),
-      ledgerDigest: cluster.digests[index - 1])
-  }
-
-  func note(_ checkpoint: LogCheckpoint, by nodes: [Int] = [1, 2, 3]) throws -> SignedNote {
-    var note = SignedNote(text: checkpoint.text)
-    for node in nodes {
-      note.add(try keys[node - 1].log.sign(note.text))
-      note.add(try keys[node - 1].witness.sign(note.text, time: 1_795_000_000))
-    }
-    return note
-  }
-
-  @discardableResult
-  func write(_ text: String, _ name: String) throws -> String {
-    let path = "\(cluster.directory.path)/\(name)"
-    let slash = try #require(path.lastIndex(of: "/"))
-    try PosixFileSystem().createDirectory(String(path[..<slash]))
-    let file = try PosixFileSystem().open(path, .create)
-    try file.write(Array(text.utf8).span.bytes, at: 0)
-    return path
-  }
-
-  func options(_ paths: [String] = [], since: String? = nil) -> VerifyOptions {
-    var options = VerifyOptions()
-    options.policyPath = "\(cluster.directory.path)/policy.txt"
-    options.checkpointPaths = paths
-    options.sincePath = since
-    options.workers = HostThread.concurrently
-    return options
-  }
-
-  func verify(_ options: VerifyOptions, _ nodes: [Int] = [1]) throws -> VerifyReport {
-    try VerifyReport(
-      nodes.map { cluster.data($0) }, options, in: PosixFileSystem(), meter: ProgressMeter())
-  }
-
-  func receipt(_ sequence: UInt64, at index: Int, by nodes: [Int] = [1, 2, 3]) throws -> ProofFile {
-    let checkpoint = try checkpoint(at: index)
-    let proof = try prover.inclusion(
-      of: EventSequence(sequence), size: checkpoint.lastSequence.rawValue)
-    return ProofFile(
-      extra: proof.record, index: sequence - 1, path: proof.path,
-      checkpoint: try note(checkpoint, by: nodes))
-  }
-}
-
 @Suite struct EvidenceTests {
   @Test func `every event of a log has a proof under every checkpoint after it`() throws {
-    let signed = try Signed()
+    let signed = try SignedCluster()
     for index in [1, 8, 9, 25, 40] {
       let checkpoint = try signed.checkpoint(at: index)
       let size = checkpoint.lastSequence.rawValue
@@ -120,7 +29,7 @@ private struct Signed {
   }
 
   @Test func `a receipt tells who paid whom, and who has signed`() throws {
-    let signed = try Signed()
+    let signed = try SignedCluster()
     let text = try signed.receipt(700, at: 40).description
     let report = try ReceiptReport(text, under: signed.policy)
     guard case .payment(let payment) = report.event else {
@@ -133,7 +42,7 @@ private struct Signed {
   }
 
   @Test func `no change of a byte makes a receipt prove something else`() throws {
-    let signed = try Signed(batches: 10, events: 5)
+    let signed = try SignedCluster(batches: 10, events: 5)
     let text = try signed.receipt(23, at: 10, by: [1, 2]).description
     let whole = try ReceiptReport(text, under: signed.policy)
     for place in text.utf8.indices {
@@ -150,19 +59,19 @@ private struct Signed {
   }
 
   @Test func `a receipt that too few have signed, or nobody trusted, proves nothing`() throws {
-    let signed = try Signed(batches: 10, events: 5)
+    let signed = try SignedCluster(batches: 10, events: 5)
     #expect(throws: EvidenceError.tooFewSignatures) {
       try ReceiptReport(try signed.receipt(3, at: 10, by: [2]).description, under: signed.policy)
     }
     let others = TrustPolicy(
-      logs: [try Keys(9).log.key], witnesses: [("node9", try Keys(9).witness.key)], threshold: 1)
-    #expect(throws: EvidenceError.untrustedLog(origin: LogCheckpoint.origin(of: clusterID))) {
+      logs: [try NodeTestKeys(9).log.key], witnesses: [("node9", try NodeTestKeys(9).witness.key)], threshold: 1)
+    #expect(throws: EvidenceError.untrustedLog(origin: LogCheckpoint.origin(of: SignedCluster.id))) {
       try ReceiptReport(try signed.receipt(3, at: 10).description, under: others)
     }
   }
 
   @Test func `any checkpoint is consistent with any later one`() throws {
-    let signed = try Signed()
+    let signed = try SignedCluster()
     for (first, last) in [(1, 1), (1, 40), (8, 9), (13, 29), (39, 40)] {
       let (old, new) = (try signed.checkpoint(at: first), try signed.checkpoint(at: last))
       let file = ConsistencyFile(
@@ -191,7 +100,7 @@ private struct Signed {
 
 @Suite struct CheckpointVerificationTests {
   @Test func `checkpoints beside a log and given ones are compared with it`() throws {
-    let signed = try Signed()
+    let signed = try SignedCluster()
     try signed.write(
       try signed.note(signed.checkpoint(at: 24)).description,
       "node1/evidence/\(LogCheckpoint.fileName(at: LogIndex(24)))")
@@ -209,7 +118,7 @@ private struct Signed {
   }
 
   @Test func `a log that was rewritten whole is found by an older checkpoint`() throws {
-    let signed = try Signed()
+    let signed = try SignedCluster()
     let kept = try signed.write(
       try signed.note(signed.checkpoint(at: 24)).description, "kept.checkpoint")
     // Another history, as intact as the first: other payments, all hashes and footers made anew.
@@ -225,7 +134,7 @@ private struct Signed {
   }
 
   @Test func `a log that was cut before what was signed is found`() throws {
-    let signed = try Signed()
+    let signed = try SignedCluster()
     let kept = try signed.write(
       try signed.note(signed.checkpoint(at: 40)).description, "kept.checkpoint")
     try PosixFileSystem().remove(signed.cluster.segment(1, first: 33))
@@ -235,7 +144,7 @@ private struct Signed {
   }
 
   @Test func `each part of a checkpoint is compared`() throws {
-    let signed = try Signed(batches: 20, events: 5)
+    let signed = try SignedCluster(batches: 20, events: 5)
     let right = try signed.checkpoint(at: 12)
     let one = Digest256Hasher.digest([7].span.bytes)
     func change(
@@ -243,7 +152,7 @@ private struct Signed {
       ledger: Digest256? = nil
     ) -> LogCheckpoint {
       LogCheckpoint(
-        cluster: clusterID, index: right.index, hash: hash ?? right.hash,
+        cluster: SignedCluster.id, index: right.index, hash: hash ?? right.hash,
         lastSequence: EventSequence(events ?? right.lastSequence.rawValue),
         root: root ?? right.root, ledgerDigest: ledger ?? right.ledgerDigest)
     }
@@ -259,10 +168,10 @@ private struct Signed {
   }
 
   @Test func `a node that has signed two histories is named`() throws {
-    let signed = try Signed(batches: 20, events: 5)
+    let signed = try SignedCluster(batches: 20, events: 5)
     let right = try signed.checkpoint(at: 12)
     let other = LogCheckpoint(
-      cluster: clusterID, index: right.index, hash: right.hash, lastSequence: right.lastSequence,
+      cluster: SignedCluster.id, index: right.index, hash: right.hash, lastSequence: right.lastSequence,
       root: .zero, ledgerDigest: right.ledgerDigest)
     let first = try signed.write(try signed.note(right).description, "a.checkpoint")
     let second = try signed.write(try signed.note(other, by: [2]).description, "b.checkpoint")
@@ -275,7 +184,7 @@ private struct Signed {
   }
 
   @Test func `a checkpoint that too few have signed is a fault under a policy`() throws {
-    let signed = try Signed(batches: 10, events: 5)
+    let signed = try SignedCluster(batches: 10, events: 5)
     let path = try signed.write(
       try signed.note(signed.checkpoint(at: 5), by: [3]).description, "few.checkpoint")
     let fault = try signed.verify(signed.options([path])).nodes[0].fault
@@ -285,7 +194,7 @@ private struct Signed {
   }
 
   @Test func `from a checkpoint on only what follows is read, and what follows is proven`() throws {
-    let signed = try Signed()
+    let signed = try SignedCluster()
     let since = try signed.write(
       try signed.note(signed.checkpoint(at: 29)).description, "since.checkpoint")
     // What lies before was verified then; damage there is not looked for.
@@ -302,10 +211,10 @@ private struct Signed {
   }
 
   @Test func `from a checkpoint of another history nothing is taken as given`() throws {
-    let signed = try Signed()
+    let signed = try SignedCluster()
     let right = try signed.checkpoint(at: 29)
     let wrong = LogCheckpoint(
-      cluster: clusterID, index: right.index, hash: right.hash, lastSequence: right.lastSequence,
+      cluster: SignedCluster.id, index: right.index, hash: right.hash, lastSequence: right.lastSequence,
       root: .zero, ledgerDigest: right.ledgerDigest)
     let since = try signed.write(try signed.note(wrong).description, "since.checkpoint")
     let fault = try signed.verify(signed.options(since: since)).nodes[0].fault
@@ -313,7 +222,7 @@ private struct Signed {
   }
 
   @Test func `many threads find what one finds`() throws {
-    let signed = try Signed()
+    let signed = try SignedCluster()
     var random = SeededGenerator(seed: 7)
     for _ in 0..<30 {
       let first = UInt64(Int.random(in: 0..<5, using: &random) * 8 + 1)

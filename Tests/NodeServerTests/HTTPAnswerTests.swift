@@ -4,6 +4,7 @@ import HybridTime
 @testable import Ledger
 @testable import NodeServer
 import Replica
+import SegmentLog
 import Testing
 
 private let reading = ClockReading(
@@ -102,6 +103,10 @@ struct ScriptedGateway: NodeGateway {
 
   func checkpoint() -> SignedNote? { signed }
 
+  func segments() async throws(ReadProblem) -> [SegmentExtent] { [] }
+  func bytes(of segment: SegmentID, from offset: UInt64) async throws(ReadProblem) -> [UInt8]? {
+    nil
+  }
   func trustPolicy() -> TrustPolicy? { policy }
 
   func consistency(

@@ -7,6 +7,7 @@ import Logging
 @testable import NodeServer
 import NIOPosix
 import Replica
+import SegmentLog
 import ServiceLifecycle
 import Testing
 
@@ -36,6 +37,10 @@ private struct HeldGateway: NodeGateway {
   func transaction(_ id: TransactionID) async -> TransactionState { .unknown }
   func receipt(_ id: TransactionID) async -> ReceiptState { .unknown }
   func checkpoint() -> SignedNote? { nil }
+  func segments() async throws(ReadProblem) -> [SegmentExtent] { [] }
+  func bytes(of segment: SegmentID, from offset: UInt64) async throws(ReadProblem) -> [UInt8]? {
+    nil
+  }
   func trustPolicy() -> TrustPolicy? { nil }
   func consistency(
     from oldSize: UInt64, to size: UInt64

@@ -131,7 +131,7 @@ import Testing
 
   @Test func `only some answers are worth another try`() {
     func answer(_ status: Int) -> Answer {
-      Answer(status: status, body: nil, text: "", retryAfter: nil)
+      Answer(status: status, body: nil, text: "", bytes: [], retryAfter: nil)
     }
     #expect([500, 502, 503, 504, 408, 429].allSatisfy { answer($0).isWorthRetrying })
     #expect([200, 400, 404, 405, 409, 413, 415, 422].allSatisfy { !answer($0).isWorthRetrying })

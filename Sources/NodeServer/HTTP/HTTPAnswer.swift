@@ -8,7 +8,7 @@ import SegmentLog
 struct HTTPAnswer: Hashable {
   /// The status code.
   var status: Int
-  /// JSON, or text.
+  /// JSON, text, or bytes.
   var body: [UInt8]
   /// Content-Type.
   var contentType = "application/json"
@@ -30,6 +30,12 @@ struct HTTPAnswer: Hashable {
   init(text: String) {
     self.init(200, Array(text.utf8))
     contentType = "text/plain; charset=utf-8"
+  }
+
+  /// Bytes of a file.
+  init(bytes: [UInt8]) {
+    self.init(200, bytes)
+    contentType = "application/octet-stream"
   }
 
   init(_ problem: HTTPProblem) {
@@ -94,6 +100,8 @@ struct Answerer<Gateway: NodeGateway>: Sendable {
         guard let policy = gateway.trustPolicy() else { throw .keysUnknown }
         return HTTPAnswer(text: policy.description)
       case .consistency(let query): return try await consistency(query)
+      case .log: return try await log()
+      case .segment(let name, let query): return try await segment(name, query)
       }
     } catch {
       return HTTPAnswer(error)
@@ -186,6 +194,29 @@ struct Answerer<Gateway: NodeGateway>: Sendable {
     } catch {
       throw HTTPProblem(error)
     }
+  }
+
+  private func log() async throws(HTTPProblem) -> HTTPAnswer {
+    do throws(ReadProblem) {
+      return HTTPAnswer(200, text.segments(try await gateway.segments()))
+    } catch {
+      throw HTTPProblem(error)
+    }
+  }
+
+  private func segment(
+    _ name: String, _ query: Substring
+  ) async throws(HTTPProblem) -> HTTPAnswer {
+    let offset = try SegmentQuery(query).offset
+    guard let id = SegmentID(fileName: name) else { throw .segmentUnknown(name) }
+    let bytes: [UInt8]?
+    do throws(ReadProblem) {
+      bytes = try await gateway.bytes(of: id, from: offset)
+    } catch {
+      throw HTTPProblem(error)
+    }
+    guard let bytes else { throw .segmentUnknown(name) }
+    return HTTPAnswer(bytes: bytes)
   }
 
   private func ready() -> HTTPAnswer {

@@ -41,8 +41,8 @@ extension HTTPProblem {
       404, "path_unknown",
       "There is nothing at \(path.prefix(100)); the paths are /payment, /transactions, "
         + "/get_ledger, /health, /status, /ping, /livez, /readyz, /v1/members, /v1/leader, "
-        + "/v1/policy, /v1/payments/{id}/receipt, /v1/checkpoint, /v1/consistency and "
-        + "/v1/trust-policy")
+        + "/v1/policy, /v1/payments/{id}/receipt, /v1/checkpoint, /v1/consistency, "
+        + "/v1/trust-policy and /v1/log")
   }
 
   static func wrongMethod(allow: String, path: String) -> HTTPProblem {

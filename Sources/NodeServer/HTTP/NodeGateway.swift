@@ -2,6 +2,7 @@ package import Bytes
 package import Evidence
 package import Ledger
 package import Replica
+package import SegmentLog
 
 /// What the HTTP layer asks of the node behind it. All calls may come from many tasks at once, and
 /// none may block a thread.
@@ -45,6 +46,12 @@ package protocol NodeGateway: Sendable {
 
   /// The newest checkpoint that a majority has signed, if there is one.
   func checkpoint() -> SignedNote?
+
+  /// The segments of the log that there are now, in order.
+  func segments() async throws(ReadProblem) -> [SegmentExtent]
+
+  /// A piece of a segment's file, from `offset` on; empty at its end, nil where there is no such segment.
+  func bytes(of segment: SegmentID, from offset: UInt64) async throws(ReadProblem) -> [UInt8]?
 
   /// Whose signatures to trust; nil while fewer than a majority's keys are known.
   func trustPolicy() -> TrustPolicy?

@@ -19,6 +19,8 @@ enum Route: Hashable {
   case checkpoint
   case trustPolicy
   case consistency(query: Substring)
+  case log
+  case segment(name: String, query: Substring)
   case operate(OperatorAction)
 
   /// The route of a request's method and target (RFC 9112 §3.2.1), or why there is none.
@@ -61,7 +63,8 @@ enum Route: Hashable {
     switch self {
     case .pay, .operate: true
     case .transactions, .transaction, .ledger, .health, .status, .ping, .live, .ready, .members,
-      .leader, .policy, .receipt, .checkpoint, .trustPolicy, .consistency:
+      .leader, .policy, .receipt, .checkpoint, .trustPolicy, .consistency,
+      .log, .segment:
       false
     }
   }
@@ -93,9 +96,13 @@ enum Route: Hashable {
     case "/v1/checkpoint": return .checkpoint
     case "/v1/trust-policy": return .trustPolicy
     case "/v1/consistency": return .consistency(query: query)
+    case "/v1/log": return .log
     default:
       if let id = try name(in: path, between: "/transactions/", and: "") {
         return .transaction(id: id, query: query)
+      }
+      if let name = try name(in: path, between: "/v1/log/", and: "") {
+        return .segment(name: name, query: query)
       }
       return try name(in: path, between: "/v1/payments/", and: "/receipt").map { .receipt(id: $0) }
     }
