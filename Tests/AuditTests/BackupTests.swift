@@ -48,7 +48,8 @@ import Testing
     let next = try builder.build(
       BatchFields(
         startsSegment: false, index: header.index.next, term: header.term,
-        firstSequence: header.lastSequence.next, count: 0, commit: header.index, stamp: header.stamp,
+        firstSequence: header.lastSequence.next, count: 0, commit: header.index,
+        stamp: header.stamp,
         correctedMin: header.correctedMin, correctedMax: header.correctedMax,
         hybridMax: header.hybridMax, previousHash: header.hash), records: [])
     try store.append([next])

@@ -64,8 +64,10 @@ import Testing
       try ReceiptReport(try signed.receipt(3, at: 10, by: [2]).description, under: signed.policy)
     }
     let others = TrustPolicy(
-      logs: [try NodeTestKeys(9).log.key], witnesses: [("node9", try NodeTestKeys(9).witness.key)], threshold: 1)
-    #expect(throws: EvidenceError.untrustedLog(origin: LogCheckpoint.origin(of: SignedCluster.id))) {
+      logs: [try NodeTestKeys(9).log.key], witnesses: [("node9", try NodeTestKeys(9).witness.key)],
+      threshold: 1)
+    #expect(throws: EvidenceError.untrustedLog(origin: LogCheckpoint.origin(of: SignedCluster.id)))
+    {
       try ReceiptReport(try signed.receipt(3, at: 10).description, under: others)
     }
   }
@@ -171,7 +173,8 @@ import Testing
     let signed = try SignedCluster(batches: 20, events: 5)
     let right = try signed.checkpoint(at: 12)
     let other = LogCheckpoint(
-      cluster: SignedCluster.id, index: right.index, hash: right.hash, lastSequence: right.lastSequence,
+      cluster: SignedCluster.id, index: right.index, hash: right.hash,
+      lastSequence: right.lastSequence,
       root: .zero, ledgerDigest: right.ledgerDigest)
     let first = try signed.write(try signed.note(right).description, "a.checkpoint")
     let second = try signed.write(try signed.note(other, by: [2]).description, "b.checkpoint")
@@ -214,7 +217,8 @@ import Testing
     let signed = try SignedCluster()
     let right = try signed.checkpoint(at: 29)
     let wrong = LogCheckpoint(
-      cluster: SignedCluster.id, index: right.index, hash: right.hash, lastSequence: right.lastSequence,
+      cluster: SignedCluster.id, index: right.index, hash: right.hash,
+      lastSequence: right.lastSequence,
       root: .zero, ledgerDigest: right.ledgerDigest)
     let since = try signed.write(try signed.note(wrong).description, "since.checkpoint")
     let fault = try signed.verify(signed.options(since: since)).nodes[0].fault

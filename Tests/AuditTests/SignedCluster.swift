@@ -16,7 +16,8 @@ struct NodeTestKeys {
       NoteSigner(name: LogCheckpoint.origin(of: SignedCluster.id), kind: .note, seed: seed))
     witness = try #require(
       NoteSigner(
-        name: LogCheckpoint.witnessName(of: node, in: SignedCluster.id), kind: .cosignature, seed: seed))
+        name: LogCheckpoint.witnessName(of: node, in: SignedCluster.id), kind: .cosignature,
+        seed: seed))
   }
 }
 
@@ -48,7 +49,8 @@ struct SignedCluster {
   func checkpoint(at index: Int) throws -> LogCheckpoint {
     let batch = cluster.batches[index - 1].header
     return LogCheckpoint(
-      cluster: SignedCluster.id, index: batch.index, hash: batch.hash, lastSequence: batch.lastSequence,
+      cluster: SignedCluster.id, index: batch.index, hash: batch.hash,
+      lastSequence: batch.lastSequence,
       root: try prover.root(size: batch.lastSequence.rawValue),
       ledgerDigest: cluster.digests[index - 1])
   }

@@ -15,7 +15,10 @@ extension EndToEnd {
     }
 
     private func backup(_ cluster: Cluster, _ path: String) throws -> CommandResult {
-      try run("syncpay", ["backup", path] + cluster.nodes.flatMap { ["--node", "http://\($0.endpoint.host):\($0.httpPort)"] })
+      try run(
+        "syncpay",
+        ["backup", path]
+          + cluster.nodes.flatMap { ["--node", "http://\($0.endpoint.host):\($0.httpPort)"] })
     }
 
     private func restore(
@@ -141,7 +144,8 @@ extension EndToEnd {
         for wait in [0.05, 0.1, 0.15, 0.2, 0.3] {
           let child = try ChildProcess(
             try Binaries.path("syncpay"),
-            ["backup", path] + cluster.nodes.flatMap { ["--node", "http://\($0.endpoint.host):\($0.httpPort)"] },
+            ["backup", path]
+              + cluster.nodes.flatMap { ["--node", "http://\($0.endpoint.host):\($0.httpPort)"] },
             log: folder.path + "/out", errorLog: folder.path + "/err")
           try await Task.sleep(for: .seconds(wait))
           child.end()
