@@ -61,7 +61,9 @@ struct FooterSections {
             term: Term(frame.littleEndian(at: entry + 8))))
       }
     case FrameTag.maxima:
-      guard content.count == Self.maximaByteCount else { throw .footerMismatch }
+      guard content.count == Self.maximaByteCount,
+        frame.littleEndian(at: content.lowerBound + 20, as: UInt32.self) == 0
+      else { throw .footerMismatch }
       maxima = content.lowerBound
     case FrameTag.tree:
       guard content.count >= Digest256.byteCount,

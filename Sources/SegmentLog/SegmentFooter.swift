@@ -78,6 +78,12 @@ package struct SegmentTotals: Hashable, Sendable {
     hybridMax = summary.hybridMax
   }
 
+  /// Whether some segment can have the range: the arithmetic on its ends never overflows.
+  fileprivate var isPossible: Bool {
+    firstIndex > .zero && firstIndex <= lastIndex && lastIndex.rawValue < .max
+      && firstSequence > .zero && lastSequence.rawValue < .max
+  }
+
   /// Reads the fixed fields of a checked footer, and its section of maxima at `maxima`.
   init(_ frame: borrowing RawSpan, maxima: Int) {
     firstIndex = LogIndex(frame.littleEndian(at: 16))
@@ -193,7 +199,9 @@ extension SegmentFooter {
     else { throw .footerMismatch }
     let sections = try FooterSections(frame, Self.fixedByteCount..<sectionsEnd)
     totals = SegmentTotals(frame, maxima: sections.maxima)
-    guard let tree = sections.tree(of: totals, in: frame) else { throw .footerMismatch }
+    guard totals.isPossible, let tree = sections.tree(of: totals, in: frame) else {
+      throw .footerMismatch
+    }
     evidence = SegmentEvidence(
       ledgerBefore: Digest256(at: 104, in: frame), ledgerAfter: Digest256(at: 136, in: frame),
       tree: tree)

@@ -64,10 +64,15 @@ package struct SegmentHeader: Hashable, Sendable {
     guard bytes.littleEndian(at: 14, as: UInt16.self) == 0,
       bytes.littleEndian(at: 80, as: UInt64.self) == 0
     else { throw .fileHeader }
-    return SegmentHeader(
+    let header = SegmentHeader(
       clusterID: ClusterID(at: 16, in: bytes),
       firstIndex: LogIndex(bytes.littleEndian(at: 32)),
       firstSequence: EventSequence(bytes.littleEndian(at: 40)),
       previousHash: Digest256(at: 48, in: bytes))
+    // What no batch can have: the arithmetic on both never overflows.
+    guard header.firstIndex > .zero, header.firstIndex.rawValue < .max,
+      header.firstSequence > .zero
+    else { throw .fileHeader }
+    return header
   }
 }

@@ -53,6 +53,52 @@ import Testing
     }
   }
 
+  /// A file header whose first index or sequence no batch can have.
+  @Test(arguments: [(32, UInt64.max), (40, 0)] as [(Int, UInt64)])
+  func `a file header of no batch that can be is refused`(offset: Int, value: UInt64) throws {
+    var writer = ByteWriter()
+    writer.append(contentsOf: try #require([UInt8](hexadecimal: goldenFileHeader)))
+    writer.patch(value, at: offset)
+    let check = Digest256Hasher.digest(writer.bytes.span.bytes.extracting(8..<88)).bytes
+    writer.bytes.replaceSubrange(88..<96, with: check[..<8])
+    let system = MemoryFileSystem()
+    let first = offset == 32 ? value : 1
+    system.put(system.path(first), writer.bytes)
+    #expect(try scan(system, first, successor: nil).tail == nil)
+  }
+
+  /// The last index, the first index, and what stands behind the greatest hybrid time.
+  @Test(arguments: [(24, UInt64.max), (16, 0), (256, 1 << 32 | 2)] as [(Int, UInt64)])
+  func `a footer of no segment that can be is refused`(offset: Int, value: UInt64) throws {
+    let footer = try #require([UInt8](hexadecimal: goldenFooter))
+    let before = try #require([UInt8](hexadecimal: goldenFileHeader + goldenBatch))
+    var writer = ByteWriter()
+    writer.append(contentsOf: footer)
+    writer.patch(value, at: offset)
+    let end = writer.count - 40
+    let check = Digest256Hasher.digest(writer.bytes.span.bytes.extracting(8..<end))
+    writer.bytes.replaceSubrange(end..<end + 32, with: check.bytes)
+    let system = MemoryFileSystem()
+    system.put(system.path(1), before + footer)
+    guard case .sealed = try scan(system, 1, successor: nil).tail else {
+      Issue.record("the footer was right before")
+      return
+    }
+    system.put(system.path(1), before + writer.bytes)
+    guard
+      case .damaged(_, UInt64(before.count), _, .footerMismatch, _)? = logError({
+        _ = try scan(system, 1, successor: nil)
+      })
+    else {
+      Issue.record("the footer passes")
+      return
+    }
+    let repair = try LogRepair.inspect(
+      system, directory: directory, clusterID: cluster, distrusting: [LogIndex(1)])
+    let isWhole = repair.isWhole
+    #expect(!isWhole)
+  }
+
   @Test func `a live tail is told, and followed from where the last look ended`() throws {
     var leader = SampleLeader()
     let batches = leader.batches(9)
