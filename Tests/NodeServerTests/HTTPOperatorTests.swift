@@ -120,6 +120,8 @@ private func request(
       (.members, #"{"action":"add","id":4,"peer":"a"}"#, "field_invalid"),
       (.members, #"{"action":"add","id":4,"peer":"a:1","client":"a:0"}"#, "field_invalid"),
       (.members, #"{"action":"add","id":4,"peer":"é:1"}"#, "field_invalid"),
+      (.members, #"{"action":"add","id":4,"peer":"[ab:1"}"#, "field_invalid"),
+      (.members, #"{"action":"add","id":4,"peer":"[ab]c:1"}"#, "field_invalid"),
       (
         .members,
         #"{"action":"add","id":4,"peer":""# + String(repeating: "a", count: 63) + #":1"}"#,
