@@ -48,7 +48,8 @@ extension LogReader {
         let batches = try batches(
           from: range.first, byteLimit: AppendParts.byteCountMax, through: last)
         guard !batches.isEmpty else { break }
-        return BatchesAnswer(first: range.first, batches: batches)
+        let count = AppendParts.countInOneFrame(batches[...])
+        return BatchesAnswer(first: range.first, batches: Array(batches.prefix(count)))
       } catch { met(error) }
     }
     return BatchesAnswer(first: range.first, problem: .lost)

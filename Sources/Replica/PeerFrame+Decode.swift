@@ -166,12 +166,14 @@ extension PeerFrame {
   ) throws -> [Batch] {
     var batches: [Batch] = []
     batches.reserveCapacity(count)
+    var recordsByteCount = 0
     for offset in 0..<count {
       let length = Int(try reader.integer(UInt32.self, in: bytes))
       let batch = try opener.open(try reader.array(length, in: bytes))
-      guard batch.header.index.rawValue == previous.rawValue &+ UInt64(offset) &+ 1 else {
-        throw PeerFrameError.entryCountInvalid(count)
-      }
+      recordsByteCount += batch.header.recordsByteCount
+      guard batch.header.index.rawValue == previous.rawValue &+ UInt64(offset) &+ 1,
+        recordsByteCount <= AppendParts.recordsByteCountMax
+      else { throw PeerFrameError.entryCountInvalid(count) }
       batches.append(batch)
     }
     return batches

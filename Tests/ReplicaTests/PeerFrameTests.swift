@@ -94,6 +94,32 @@ import Testing
     }
   }
 
+  @Test func `a small frame cannot ask for much memory, and no request is cut so that it would`()
+    throws
+  {
+    let records = [UInt8](repeating: 0, count: SegmentFormat.recordsByteCountMax)
+    let batch = try Self.batch(1, records: records, count: 1)
+    let batches = try [batch] + (2...40).map { try Self.batch($0, records: records, count: 1) }
+    let request = AppendRequest(
+      term: Term(3), previous: EntryID(index: .zero, term: .zero), commit: .zero,
+      entryTerms: batches.map(\.header.term))
+    var opener = BatchOpener()
+    var whole = ByteWriter()
+    PeerFrame.encode(.append(request, batches: batches), into: &whole)
+    #expect(whole.count < 1 << 20)
+    #expect(throws: PeerFrameError.entryCountInvalid(40)) {
+      try PeerFrame.decode(Array(whole.bytes.dropFirst(4)).span.bytes, opener: &opener)
+    }
+    var counts: [Int] = []
+    for part in AppendParts(request: request, batches: batches) {
+      var writer = ByteWriter()
+      PeerFrame.encode(.append(part.request, batches: part.batches), into: &writer)
+      _ = try PeerFrame.decode(Array(writer.bytes.dropFirst(4)).span.bytes, opener: &opener)
+      counts.append(part.batches.count)
+    }
+    #expect(counts == [32, 8])
+  }
+
   @Test func `a hello names cluster, node and version, and nothing else passes for one`() throws {
     let hello = PeerHello(cluster: ClusterID(name: "a"), node: NodeID(2))
     var writer = ByteWriter()
