@@ -110,6 +110,12 @@ let package = Package(
         "Bytes", "Evidence", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica",
         "NodeRuntime", "Audit",
       ]),
+    library(
+      "Fuzzing",
+      [
+        "Bytes", "JSONText", "Evidence", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog",
+        "Replica", "NodeServer",
+      ]),
     command("syncpayd", ["HostFiles", "NodeServer", arguments, logging, lifecycle, unixSignals]),
     command(
       "syncpay",
@@ -163,6 +169,7 @@ let package = Package(
         "Bytes", "JSONText", "Evidence", "HybridTime", "Raft", "Ledger", "SegmentLog", "Replica",
         "NodeRuntime", "NodeServer", nioCore, nioPosix, lifecycle, logging,
       ]),
+    tests("FuzzingTests", ["Fuzzing"]),
     tests("syncpayCommandTests", ["syncpay", arguments]),
     tests("BenchTests", ["syncpay-bench", "JSONText", "Bytes", arguments, nioCore]),
     tests("EndToEndTests", []),

@@ -105,7 +105,7 @@ package struct SegmentTotals: Hashable, Sendable {
 
 extension SegmentFooter {
   /// The frame's bytes.
-  var encoded: [UInt8] {
+  package var encoded: [UInt8] {
     let sectionsByteCount = FooterSections.byteCount(self)
     let byteCount = Self.byteCountMin + sectionsByteCount
     precondition(byteCount <= SegmentFormat.footerByteCountMax)

@@ -9,7 +9,7 @@ enum Rules {
     "Evidence": 2,
     "Ledger": 3, "SegmentLog": 3, "Timeline": 4, "Replica": 4, "HostFiles": 5,
     "NodeRuntime": 5, "Audit": 5, "NodeServer": 6, "Simulation": 6, "syncpayd": 7, "syncpay": 7,
-    "syncpay-audit": 7, "syncpay-sim": 7, "syncpay-bench": 7,
+    "syncpay-audit": 7, "syncpay-sim": 7, "syncpay-bench": 7, "Fuzzing": 7,
   ]
   /// Arrows within a level: a clock's samples carry stamps' readings.
   static let arrowsWithinLevel: Set<String> = ["ClockSync→HybridTime"]

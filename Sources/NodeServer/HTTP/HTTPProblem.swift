@@ -3,9 +3,9 @@ import JSONText
 import Ledger
 
 /// A request that is answered with an error: `{"error":"sentence","code":"…","field":"…"}`.
-struct HTTPProblem: Error, Hashable {
+package struct HTTPProblem: Error, Hashable {
   /// The status code (RFC 9110 §15).
-  var status: Int
+  package var status: Int
   /// Stable name, snake case.
   var code: String
   /// What is wrong and how to mend it.

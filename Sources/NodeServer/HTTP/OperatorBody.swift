@@ -1,10 +1,10 @@
 import Bytes
 import JSONText
 import Ledger
-import Replica
+package import Replica
 
 /// What an operator's request changes: each has a path and a form of body of its own.
-enum OperatorAction: Hashable {
+package enum OperatorAction: Hashable, CaseIterable {
   /// `POST /v1/members`.
   case members
   /// `POST /v1/leader`.
@@ -15,7 +15,7 @@ enum OperatorAction: Hashable {
 
 /// Reads the body of an operator's request: pure, bounded, and strict: a misspelt field must not
 /// silently mean another change than was wanted.
-struct OperatorBody {
+package struct OperatorBody {
   /// What a body may hold: an address has at most 64 bytes, and the rest is room for a good answer.
   static let limits = JSONLimits(depthMax: 2, stringByteCountMax: 256, numberByteCountMax: 32)
 
@@ -23,7 +23,7 @@ struct OperatorBody {
   private var fields: [(name: String, value: String)] = []
 
   /// The request that `bytes` ask for.
-  static func request(
+  package static func request(
     _ action: OperatorAction, _ bytes: borrowing RawSpan
   ) throws(HTTPProblem) -> OperatorRequest {
     switch action {

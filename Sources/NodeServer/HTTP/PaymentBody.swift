@@ -1,18 +1,19 @@
 import Bytes
-import JSONText
-import Ledger
+package import JSONText
+package import Ledger
 
 /// Reads the body of `POST /payment`: pure, one pass, bounded.
-enum PaymentBody {
+package enum PaymentBody {
   /// What a body may hold. A name has at most 100 characters; the rest is room for a good answer.
-  static let limits = JSONLimits(depthMax: 16, stringByteCountMax: 4096, numberByteCountMax: 64)
+  package static let limits = JSONLimits(
+    depthMax: 16, stringByteCountMax: 4096, numberByteCountMax: 64)
   /// Most members of the object, fields that are ignored among them.
   static let memberCountMax = 64
 
   /// The payment that `bytes` ask for, checked.
   ///
   /// Fields that are not known are ignored, as the original system did; no key may stand twice.
-  static func draft(
+  package static func draft(
     _ bytes: borrowing RawSpan, rules: PaymentRules, makeID: () -> TransactionID
   ) throws(HTTPProblem) -> PaymentDraft {
     var reader = PaymentBodyReader(bytes)
