@@ -5,7 +5,7 @@ that shares no code with the first. Verifies every check, hash, link and Merkle 
 import hashlib, json, struct, sys
 sha = lambda data: hashlib.sha256(data).digest()
 CLOCK, REFERENCE = ["unsynchronized", "synchronized", "holdover", "disrupted"], ["local", "cluster", "external"]
-CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+CROCKFORD, INDEX = "0123456789ABCDEFGHJKMNPQRSTVWXYZ", (b"STXN", b"SACC")
 
 def need(condition, what):
     if not condition: raise ValueError(what)
@@ -82,7 +82,6 @@ def membership(fields):
 KINDS = {1: ("payment", payment), 2: ("clock_report", clock_report), 3: ("beacon", lambda f: {"stamp": f.stamp()}),
          5: ("members", membership), 6: ("policy", lambda f: {"stamp": f.stamp(), "key": f.number("H"), "value": f.signed()}),
          7: ("leadership", lambda f: {"stamp": f.stamp(), "target": f.number("H")})}
-
 class Tree:
     """RFC 6962 section 2.1, by its right edge."""
     def __init__(self): self.size, self.edge, self.tiles = 0, [], []
@@ -129,13 +128,15 @@ def read(path, before):
     return index, sequence, previous, tree
 
 def footer(data, start, end, tree, marks):
-    need(data[8:12] == b"SPFT" and data[-4:] == b"SPFE" and data[-40:-8] == sha(data[8:-40]), "footer")
-    need(struct.unpack_from("<QQQQ", data, 16) == (start[0], end[0] - 1, start[1], end[1] - 1), "footer's range")
-    at, sections = 192, {}
+    at, sections, checked = 192, {}, data[8:192]
     while at < len(data) - 40:
-        size = struct.unpack_from("<I", data, at + 4)[0]
-        sections[data[at:at + 4]], at = data[at + 8:at + 8 + size], at + 8 + size
-    offsets = [struct.unpack_from("<Q", sections[b"SIDX"], n + 24)[0] for n in range(0, len(sections[b"SIDX"]), 32)]
+        tag, size = data[at:at + 4], struct.unpack_from("<I", data, at + 4)[0]
+        content = sections[tag] = data[at + 8:at + 8 + size]
+        need(tag not in INDEX or sha(content[56:]) == content[16:48], "footer's index")
+        checked, at = checked + data[at:at + (64 if tag in INDEX else 8 + size)], at + 8 + size
+    need(data[8:12] == b"SPFT" and data[-4:] == b"SPFE" and data[-40:-8] == sha(checked), "footer")
+    offsets = [struct.unpack_from("<Q", sections[b"SIDX"], n + 32)[0] for n in range(0, len(sections[b"SIDX"]), 40)]
+    need(struct.unpack_from("<QQQQ", data, 16) == (start[0], end[0] - 1, start[1], end[1] - 1), "footer's range")
     need(data[72:104] == end[2] and offsets == marks, "footer's last hash or sparse index")
     hashes = [sections[b"STRE"][n:n + 32] for n in range(0, len(sections[b"STRE"]), 32)]
     need(not tree or hashes == [tree.root()] + start[2] + tree.edge + tree.tiles, "footer's Merkle tree")

@@ -184,7 +184,9 @@ package struct LogVerification: Sendable {
       let segment = window[job - 1]
       let known = segment.footer?.evidence.tree.before ?? edge
       results.set(
-        SegmentCheck(segment, directory: directory, after: known, marking: marking), job - 1)
+        SegmentCheck(
+          segment, directory: directory, after: known, marking: marking, isLedger: ledger.isLedger),
+        job - 1)
     }
     return results.all
   }
@@ -248,6 +250,11 @@ package struct LogVerification: Sendable {
           path: path(check.segment.id), offset: check.summary.byteCount,
           index: check.summary.lastIndex,
           reason: "the footer's Merkle tree is not that of the events")
+      } else if check.hasOtherIndex {
+        fault = LogFault(
+          path: path(check.segment.id), offset: check.summary.byteCount,
+          index: check.summary.lastIndex,
+          reason: "the footer's index is not that of the events")
       }
     case .torn(let offset, let byteCount, let reason):
       judgeTorn(check.segment, offset, byteCount, reason, check.summary)

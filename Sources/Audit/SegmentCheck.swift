@@ -1,5 +1,6 @@
 import Bytes
 import Evidence
+import Ledger
 import SegmentLog
 
 /// What a log's files say at a place of which a signed checkpoint tells.
@@ -29,21 +30,27 @@ struct SegmentCheck: Sendable {
   private(set) var failure: LogError?
   /// What it adds to the tree; nil where nobody knows what goes before it.
   private(set) var tree: SegmentTree?
+  /// Whether its footer has another index than its records give.
+  private(set) var hasOtherIndex = false
   /// By the index of their batches.
   private(set) var marks: [LogIndex: CheckpointMark] = [:]
 
   /// Re-reads a segment. `before` is the tree before its first event, if that is known; `marking` are
-  /// the batches of which checkpoints tell.
+  /// the batches of which checkpoints tell. `isLedger`: its records are the replicated events, and a
+  /// footer's index is made again from them.
   init(
     _ segment: ScannedSegment, directory: String, after before: MerkleFrontier?,
-    marking: Set<LogIndex>
+    marking: Set<LogIndex>, isLedger: Bool
   ) {
     self.segment = segment
     summary = SegmentSummary(header: segment.header, lastTerm: .zero)
     let isInTree = before?.size == segment.header.firstSequence.rawValue &- 1
     var tree = EventTree(before ?? .empty)
+    // Records that cannot be read are for the ledger to name.
+    var keys = isLedger ? segment.footer.map { _ in SegmentKeys(segment.header, .payments) } : nil
     do throws(LogError) {
       try walk(directory, marking) { header, iterator in
+        if iterator.withRecords({ keys?.append($0, of: header) }) == false { keys = nil }
         guard isInTree else { return true }
         return iterator.withRecords { tree.append($0, count: Int(header.count)) }
       } root: {
@@ -54,6 +61,9 @@ struct SegmentCheck: Sendable {
       if fault == nil { failure = error }
     }
     if isInTree { self.tree = tree.segment }
+    if case .sealed(let footer) = tail, let keys {
+      hasOtherIndex = !footer.hasIndex(keys.index(through: summary.lastSequence))
+    }
   }
 
   private mutating func walk(

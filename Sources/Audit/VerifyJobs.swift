@@ -27,7 +27,13 @@ final class LedgerJob: Sendable {
 
   private let state: Mutex<State>
 
-  init(isLedger: Bool) { state = Mutex(State(ledger: isLedger ? LedgerCheck() : nil)) }
+  /// Whether there is a ledger to be rebuilt.
+  let isLedger: Bool
+
+  init(isLedger: Bool) {
+    self.isLedger = isLedger
+    state = Mutex(State(ledger: isLedger ? LedgerCheck() : nil))
+  }
 
   /// What is to be replayed next.
   var waiting: [SegmentCheck] {

@@ -21,6 +21,11 @@ struct FormatRepair {
   private static let tagFooter: UInt32 = 0x5446_5053
   private static let tagTrailer: UInt32 = 0x4546_5053
   private static let tagTree: UInt32 = 0x4552_5453
+  private static let tagTransactions: UInt32 = 0x4e58_5453
+  private static let tagAccounts: UInt32 = 0x4343_4153
+  /// A section's tag and length, and an index's head.
+  private static let indexHeadByteCount = 8 + 56
+  private static let pageByteCount = 4096
 
   init(_ bytes: [UInt8], isChained: Bool) {
     self.bytes = bytes
@@ -102,10 +107,59 @@ struct FormatRepair {
       put(UInt32(checkOffset - offset - Self.footerFixedByteCount), at: offset + 184)
       repairRoot(offset + Self.footerFixedByteCount..<checkOffset, totals: offset)
     }
-    let digest = Digest256Hasher.digest(Array(bytes[offset + 8..<checkOffset]).span.bytes)
-    bytes.replaceSubrange(checkOffset..<checkOffset + 32, with: digest.bytes)
+    let bodies = repairIndex(offset + Self.footerFixedByteCount..<checkOffset)
+    if isChained, let first = bodies.first {
+      let plainEnd = first.lowerBound - Self.indexHeadByteCount
+      put(UInt32(plainEnd - offset - Self.footerFixedByteCount), at: offset + 188)
+    }
+    // The check is over all but the bodies, whose heads hold their digests.
+    var hasher = Digest256Hasher()
+    var start = offset + 8
+    for body in bodies {
+      hasher.update(bytes.span.bytes.extracting(start..<body.lowerBound))
+      start = body.upperBound
+    }
+    hasher.update(bytes.span.bytes.extracting(start..<checkOffset))
+    bytes.replaceSubrange(checkOffset..<checkOffset + 32, with: hasher.finalize().bytes)
     put(UInt32(byteCount), at: bytes.count - 8)
     put(Self.tagTrailer, at: bytes.count - 4)
+  }
+
+  /// The checks of the pages, the digests and the checks of the heads in the sections of the index;
+  /// returns where their bodies are.
+  private mutating func repairIndex(_ sections: Range<Int>) -> [Range<Int>] {
+    var bodies: [Range<Int>] = []
+    var offset = sections.lowerBound
+    while offset + 8 <= sections.upperBound {
+      let tag: UInt32 = integer(at: offset)
+      let end = offset + 8 + Int(integer(at: offset + 4, as: UInt32.self))
+      guard end <= sections.upperBound else { return bodies }
+      let body = offset + Self.indexHeadByteCount
+      if [Self.tagTransactions, Self.tagAccounts].contains(tag), end >= body {
+        repairPages(body..<end, head: offset + 8)
+        let digest = Digest256Hasher.digest(bytes.span.bytes.extracting(body..<end))
+        bytes.replaceSubrange(offset + 24..<offset + 56, with: digest.bytes)
+        put(check(offset..<offset + 56), at: offset + 56)
+        bodies.append(body..<end)
+      }
+      offset = end
+    }
+    return bodies
+  }
+
+  private mutating func repairPages(_ body: Range<Int>, head: Int) {
+    let count = UInt64(integer(at: head, as: UInt32.self))
+    let bits = integer(at: head + 4, as: UInt32.self)
+    guard bits < 24 else { return }
+    let content = Int(4 * (1 << UInt64(bits) + 1 + count))
+    var place = body.lowerBound + content
+    for start in stride(from: 0, to: content, by: Self.pageByteCount) {
+      guard place + 8 <= body.upperBound else { return }
+      let page = start..<min(start + Self.pageByteCount, content)
+      let check = check(body.lowerBound + page.lowerBound..<body.lowerBound + page.upperBound)
+      put(check, at: place)
+      place += 8
+    }
   }
 
   /// The root in the section of the tree, from the hashes of the tree after the last event.

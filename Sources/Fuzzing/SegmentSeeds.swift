@@ -79,6 +79,7 @@ enum SegmentSeeds {
         // The root is put right below.
         for _ in 0...(edgeCount + tileCount) { writer.append(contentsOf: last.hash.bytes) }
       }
+      + emptyIndex("STXN", shift: 8) + emptyIndex("SACC", shift: 13)
     var writer = ByteWriter()
     writer.append(contentsOf: file(batches, isStored: isStored))
     writer.integer(UInt64(0))
@@ -108,6 +109,17 @@ enum SegmentSeeds {
     writer.integer(headers.map(\.correctedMax).max() ?? 0)
     writer.integer(UInt32(sectionsByteCount))
     writer.integer(UInt32(0))
+  }
+
+  /// An index without entries; its digest and checks are put right below.
+  private static func emptyIndex(_ tag: String, shift: UInt32) -> [UInt8] {
+    section(tag) { writer in
+      writer.integer(UInt64(0))
+      writer.integer(shift)
+      writer.append(contentsOf: [UInt8](repeating: 0, count: 4 + 32 + 8))
+      // The directory of one bucket, and the check of its page.
+      writer.append(contentsOf: [UInt8](repeating: 0, count: 8 + 8))
+    }
   }
 
   private static func section(_ tag: String, _ content: (inout ByteWriter) -> Void) -> [UInt8] {

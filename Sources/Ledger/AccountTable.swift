@@ -18,6 +18,8 @@ struct AccountTable: ~Copyable {
   /// Per place: hash in the high half, account number + 1 in the low half. Zero: nobody is here.
   var places: FlatStorage<UInt64>
   var mask: UInt32
+  /// By account number, the last ``mark(_:_:)``; accounts after the last one have none.
+  private var marks = FlatStorage<UInt32>(capacity: 64)
   /// Account numbers in the order of their names, as of the last ``page(after:limit:)``.
   private var order: [Int] = []
   private let seed: UInt64
@@ -119,6 +121,15 @@ struct AccountTable: ~Copyable {
       doubled[Int(slot)] = place
     }
     places = doubled
+  }
+
+  /// Marks an account; false where it has that mark already.
+  @inline(__always)
+  mutating func mark(_ number: Int, _ mark: UInt32) -> Bool {
+    while number >= marks.count { marks.append(0) }
+    if marks[number] == mark { return false }
+    marks[number] = mark
+    return true
   }
 
   @inline(__always)

@@ -24,6 +24,8 @@ struct GatheredEvent: BitwiseCopyable {
   var senderHash, receiverHash: UInt32
   /// Where the names lie in the records.
   var sender, receiver: Place
+  /// The hash of the id for an index of the log, while there is one to be made.
+  var idHash: UInt64 = 0
 
   /// An event without money in it.
   static let noted = GatheredEvent(

@@ -29,6 +29,11 @@ package struct LedgerState: ~Copyable, Sendable {
   /// Where ``touchGroup()`` leaves what it read, so that the reads are not optimized away.
   private var touched: UInt64 = 0
 
+  /// Gathers what the payments can be found by.
+  var collector = KeyCollector()
+  /// The accounts between which money moved last.
+  private var moved = (sender: 0, receiver: 0)
+
   /// The simulator's faults; empty everywhere else.
   private let canary: LedgerCanary
 
@@ -133,7 +138,8 @@ package struct LedgerState: ~Copyable, Sendable {
         amount: payment.amountMinorUnits, currency: payment.currency,
         senderHash: accounts.hash(payment.sender, in: records, payment.currency),
         receiverHash: accounts.hash(payment.receiver, in: records, payment.currency),
-        sender: .init(payment.sender), receiver: .init(payment.receiver))
+        sender: .init(payment.sender), receiver: .init(payment.receiver),
+        idHash: collector.isCollecting ? collector.keys.hash.id(of: payment, in: records) : 0)
     case .clockReport: try ClockReport.check(record.body, in: records)
     case .beacon: _ = try Event.beaconStamp(record.body, in: records)
     case .membership, .policy, .leadership: changes.append(try Event(record, in: records))
@@ -170,6 +176,26 @@ package struct LedgerState: ~Copyable, Sendable {
     bitmap.append(outcome.code == .applied)
     counts.note(outcome.code)
     outcomes.append(outcome)
+    if collector.isCollecting, event.isPayment {
+      collect(event, sequence, in: records, isMoved: outcome.code == .applied)
+    }
+  }
+
+  /// Notes what a payment can be found by. The names of one that moved money are looked at by the
+  /// numbers of their accounts: hashed once for each stretch of events.
+  @inline(__always)
+  private mutating func collect(
+    _ payment: GatheredEvent, _ sequence: EventSequence, in records: borrowing RawSpan,
+    isMoved: Bool
+  ) {
+    let event = collector.begin(sequence)
+    collector.keys.noteID(payment.idHash, event: event)
+    if !isMoved || accounts.mark(moved.sender, collector.mark) {
+      collector.keys.noteName(payment.sender.range, in: records, event: event)
+    }
+    if !isMoved || accounts.mark(moved.receiver, collector.mark) {
+      collector.keys.noteName(payment.receiver.range, in: records, event: event)
+    }
   }
 
   @inline(__always)
@@ -228,6 +254,7 @@ package struct LedgerState: ~Copyable, Sendable {
     accounts.setBalance(receiver, credited)
     senderBalance = debited
     receiverBalance = credited
+    moved = (sender, receiver)
     return .applied
   }
 

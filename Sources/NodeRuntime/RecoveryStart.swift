@@ -53,7 +53,8 @@ struct RecoveryStart<FileSystem: LogFileSystem> {
       knownDurable: knownDurable,
       trustedThrough: point.map {
         LogPoint(index: $0.applied.index, hash: $0.lastBatch.header.hash)
-      })
+      },
+      visitedFrom: point?.segmentFirst, keys: .payments)
     var store = try SegmentStore.openItemwise(
       files, directory: logDirectory, clusterID: configuration.cluster, recovery: options,
       visiting: { item in

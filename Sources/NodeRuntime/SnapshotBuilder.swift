@@ -49,6 +49,7 @@ package struct SnapshotBuilder<FileSystem: LogFileSystem>: Sendable {
     // Nothing here is sent to followers.
     var configuration = configuration
     configuration.cacheByteCountMax = 0
+    configuration.collectsKeys = false
     self.configuration = configuration
   }
 

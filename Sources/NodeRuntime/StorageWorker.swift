@@ -75,8 +75,9 @@ package struct StorageWorker<FileSystem: LogFileSystem>: ~Copyable {
             isTailSuspect: isTailSuspect, store: hardState.state.store))
       case .command(.indexInterval(let byteCount)):
         store.positions.setInterval(UInt64(byteCount))
-      case .command(.seal(let seal)):
-        try store.seal(segment: seal.segment, seal.evidence)
+      case .command(.seal(var seal)):
+        try store.seal(segment: seal.segment, seal.evidence, keys: seal.keys)
+        seal.keys = nil
         report.sealed.append(seal)
       }
     }

@@ -28,11 +28,14 @@ package struct AppliedState: ~Copyable {
   private var second: Int64 = 0
   /// Whether the nodes sign a checkpoint after the last batch.
   private var endsInCheckpoint = false
+  /// Whether a segment's keys are gathered while it is applied.
+  private let collectsKeys: Bool
   /// Room for what applying a batch gives, one for each event. Reused.
   private var outcomes: [Outcome] = []
 
   /// An empty ledger before the first batch.
-  package init(ledger: consuming LedgerState) {
+  package init(ledger: consuming LedgerState, collectsKeys: Bool = false) {
+    self.collectsKeys = collectsKeys
     segmentLedgerBefore = ledger.digest
     self.ledger = ledger
     last = EntryID(index: .zero, term: .zero)
@@ -42,7 +45,8 @@ package struct AppliedState: ~Copyable {
   }
 
   /// The state at a point that a snapshot kept, with the ledger from there.
-  init(point: RecoveryPoint, ledger: consuming LedgerState) {
+  init(point: RecoveryPoint, ledger: consuming LedgerState, collectsKeys: Bool) {
+    self.collectsKeys = collectsKeys
     self.ledger = ledger
     last = point.applied
     lastHash = point.lastBatch.header.hash
@@ -62,6 +66,20 @@ package struct AppliedState: ~Copyable {
     return knownTree.after.size == ledger.lastSequence.rawValue ? knownTree : nil
   }
 
+  /// Takes the keys of a batch that a snapshot holds already, of the segment that it was taken in.
+  ///
+  /// Without them, that segment's index is made from its file.
+  mutating func passOver(_ batch: Batch) throws(LedgerError) {
+    guard collectsKeys, batch.index >= segmentFirst else { return }
+    if batch.index == segmentFirst { beginKeys(batch.header) }
+    let records = batch.records
+    try ledger.collectKeys(of: records.span.bytes, from: batch.header.firstSequence)
+  }
+
+  private mutating func beginKeys(_ header: BatchHeader) {
+    ledger.collectKeys(from: header.firstSequence, under: SipHash(keyOf: header.previousHash))
+  }
+
   /// Applies the next batch, and returns the seal of the segment before it if it starts one.
   ///
   /// Throws where the log holds what this version cannot apply: the node must stop.
@@ -74,7 +92,8 @@ package struct AppliedState: ~Copyable {
       seal = SegmentSeal(
         segment: segmentFirst, last: last, lastSequence: ledger.lastSequence,
         evidence: SegmentEvidence(
-          ledgerBefore: segmentLedgerBefore, ledgerAfter: ledger.digest, tree: segmentTree))
+          ledgerBefore: segmentLedgerBefore, ledgerAfter: ledger.digest, tree: segmentTree),
+        keys: ledger.takeKeys())
       tree = EventTree(segmentTree.after)
       knownTree = nil
       segmentFirst = header.index
@@ -85,6 +104,8 @@ package struct AppliedState: ~Copyable {
     {
       knownTree = known
     }
+    // A segment whose end is known has its footer.
+    if header.index == segmentFirst, collectsKeys, knownTree == nil { beginKeys(header) }
     outcomes.removeAll(keepingCapacity: true)
     let records = batch.records
     try ledger.apply(

@@ -10,6 +10,8 @@ struct EntryCache {
     let batch: Batch
     /// Bytes of its segment up to and including it.
     let segmentByteCount: Int
+    /// The first event of its segment.
+    let segmentFirstSequence: EventSequence
   }
 
   private var elements: Deque<Element> = []
@@ -27,6 +29,13 @@ struct EntryCache {
   /// Bytes in the segment that the next batch would go on with.
   var segmentByteCount: Int { elements.last?.segmentByteCount ?? 0 }
 
+  /// Events in the segment that the next batch would go on with.
+  var segmentEventCount: Int {
+    guard let last = elements.last else { return 0 }
+    return Int(
+      last.batch.header.sequenceAfter.rawValue - last.segmentFirstSequence.rawValue)
+  }
+
   subscript(index: LogIndex) -> Batch? {
     guard let first, index >= first else { return nil }
     let offset = index.rawValue - first.rawValue
@@ -34,17 +43,25 @@ struct EntryCache {
   }
 
   /// Begins with a batch in the middle of a log: `segmentByteCount` bytes of its segment, itself
-  /// included. Precondition: nothing is held.
-  mutating func begin(with batch: Batch, segmentByteCount: Int) {
+  /// included, and its segment's first event. Precondition: nothing is held.
+  mutating func begin(
+    with batch: Batch, segmentByteCount: Int, segmentFirstSequence: EventSequence
+  ) {
     precondition(elements.isEmpty)
-    elements.append(Element(batch: batch, segmentByteCount: segmentByteCount))
+    elements.append(
+      Element(
+        batch: batch, segmentByteCount: segmentByteCount,
+        segmentFirstSequence: segmentFirstSequence))
     byteCount = Self.cost(batch)
   }
 
   mutating func append(_ batch: Batch) {
     precondition(last.map { $0.header.index.next == batch.header.index } ?? true)
-    let before = batch.header.startsSegment ? 0 : segmentByteCount
-    elements.append(Element(batch: batch, segmentByteCount: before + batch.bytes.count))
+    let before = batch.header.startsSegment ? nil : elements.last
+    elements.append(
+      Element(
+        batch: batch, segmentByteCount: (before?.segmentByteCount ?? 0) + batch.bytes.count,
+        segmentFirstSequence: before?.segmentFirstSequence ?? batch.header.firstSequence))
     byteCount += Self.cost(batch)
   }
 

@@ -142,7 +142,7 @@ extension Replica {
       hybrid: hybrid.tickRegardless(correctedNanoseconds: reading.correctedNanoseconds), node: id)
     let range = open.range(orOf: stamp)
     let fields = BatchFields(
-      startsSegment: startsSegment(adding: open.records.count),
+      startsSegment: startsSegment(adding: open.records.count, events: open.count),
       changesMembers: membership != nil, index: raft.last.index.next, term: raft.term,
       firstSequence: nextSequence, count: open.count,
       commit: raft.commit, stamp: stamp, correctedMin: range.correctedMin,
@@ -158,13 +158,14 @@ extension Replica {
     }
   }
 
-  /// A new segment begins where the old one would grow over its limit. The leader decides, and
+  /// A new segment begins where the old one would grow over its limits, of bytes or of events. The leader decides, and
   /// writes the decision into the batch: so boundaries are the same on all nodes.
-  private func startsSegment(adding recordsByteCount: Int) -> Bool {
+  private func startsSegment(adding recordsByteCount: Int, events: Int) -> Bool {
     guard raft.last.index > .zero else { return true }
     let used = entries.segmentByteCount
-    return used > 0
-      && used + BatchHeader.byteCount + recordsByteCount / 2
-        > segmentByteCountMax
+    let isLong = used + BatchHeader.byteCount + recordsByteCount / 2 > segmentByteCountMax
+    let count = entries.segmentEventCount
+    let isFull = count > 0 && count + events > configuration.segmentEventCountMax
+    return used > 0 && (isLong || isFull)
   }
 }

@@ -48,6 +48,11 @@ package struct ReplicaConfiguration: Sendable {
   package var hybridAheadNanosecondsMax: Int64
   /// Applied batches are kept in memory for followers that lag up to this many bytes.
   package var cacheByteCountMax: Int
+  /// Whether the keys for a segment's index are gathered while it is applied. Off: they are read from
+  /// its file when it is sealed.
+  package var collectsKeys = true
+  /// Most events of a segment: what its index is made of is held in memory until it is sealed.
+  package var segmentEventCountMax = SegmentFormat.segmentEventCountMax
   /// The simulator's faults in the ledger; empty everywhere else.
   package var ledgerCanary: LedgerCanary = []
 

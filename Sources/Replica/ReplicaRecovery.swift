@@ -47,7 +47,7 @@ package struct ReplicaRecovery: ~Copyable {
     self.configuration = configuration
     began = nil
     commit = knownCommitted
-    state = AppliedState(ledger: ledger)
+    state = AppliedState(ledger: ledger, collectsKeys: configuration.collectsKeys)
     entries = EntryCache(byteCountMax: configuration.cacheByteCountMax)
     terms = RaftLogTerms()
     memberships = MembershipLog(initial: configuration.raft.initial)
@@ -65,7 +65,9 @@ package struct ReplicaRecovery: ~Copyable {
     self.configuration = configuration
     commit = max(knownCommitted, point.applied.index)
     entries = EntryCache(byteCountMax: configuration.cacheByteCountMax)
-    entries.begin(with: point.lastBatch, segmentByteCount: point.segmentByteCount)
+    entries.begin(
+      with: point.lastBatch, segmentByteCount: point.segmentByteCount,
+      segmentFirstSequence: EventSequence(point.segmentTree.before.size + 1))
     terms = RaftLogTerms(runs: point.termRuns, last: point.applied.index)
     lastEventful = point.lastEventful
     membershipIndex = point.membershipIndex
@@ -78,7 +80,8 @@ package struct ReplicaRecovery: ~Copyable {
         MembershipEntry(index: point.membershipIndex, membership: change.membership))
       changes.append(change, at: point.membershipIndex)
     }
-    state = AppliedState(point: point, ledger: ledger)
+    state = AppliedState(
+      point: point, ledger: ledger, collectsKeys: configuration.collectsKeys)
     began = point.lastBatch.header
   }
 
@@ -95,6 +98,7 @@ package struct ReplicaRecovery: ~Copyable {
       guard header.index < began.index || header.hash == began.hash else {
         throw .otherHistory(at: header.index)
       }
+      do throws(LedgerError) { try state.passOver(batch) } catch { throw .ledger(error) }
       return
     }
     if let last = entries.last, header.previousHash != last.header.hash {
@@ -147,7 +151,11 @@ package struct ReplicaRecovery: ~Copyable {
 
   private mutating func applyCommitted() throws(LedgerError) {
     while state.last.index < commit, let batch = entries[state.last.index.next] {
-      if let seal = try state.apply(batch) { seals.append(seal) }
+      if var seal = try state.apply(batch) {
+        // Few segments are not sealed yet: the others' keys would only take room.
+        seal.keys = nil
+        seals.append(seal)
+      }
     }
     entries.trim(applied: state.last.index)
   }

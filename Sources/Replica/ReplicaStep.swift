@@ -74,6 +74,8 @@ package struct SegmentSeal: Hashable, Sendable {
   package var lastSequence: EventSequence
   /// The ledger's running digests at both ends, and what the segment adds to the tree.
   package var evidence: SegmentEvidence
+  /// What the segment's records can be found by; nil where they must be read again for it.
+  package var keys: LookupKeys?
 
   /// What the nodes sign at the segment's end; `hash` is its last batch's chain hash.
   func checkpoint(of cluster: ClusterID, hash: Digest256) -> LogCheckpoint {
@@ -84,8 +86,10 @@ package struct SegmentSeal: Hashable, Sendable {
 
   /// A seal from its parts.
   package init(
-    segment: LogIndex, last: EntryID, lastSequence: EventSequence, evidence: SegmentEvidence
+    segment: LogIndex, last: EntryID, lastSequence: EventSequence, evidence: SegmentEvidence,
+    keys: LookupKeys? = nil
   ) {
+    self.keys = keys
     self.segment = segment
     self.last = last
     self.lastSequence = lastSequence

@@ -147,16 +147,7 @@ extension LogReader {
       return nil
     }
     let file = try file(of: place)
-    let bytes = try files { () throws(FileError) -> [UInt8] in
-      let size = try file.size()
-      guard size > place.end, size - place.end <= UInt64(SegmentFormat.footerByteCountMax) else {
-        return []
-      }
-      return try file.read(at: place.end, count: Int(size - place.end))
-    }
-    guard let footer = try? SegmentFooter.decode(at: 0, in: bytes.span.bytes),
-      footer.evidence.tree.before == edge
-    else { return nil }
-    return footer.evidence.tree
+    let tree = try files { () throws(FileError) in try FooterInFile(file)?.footer.evidence.tree }
+    return tree?.before == edge ? tree : nil
   }
 }

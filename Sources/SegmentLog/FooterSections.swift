@@ -2,7 +2,8 @@ import Bytes
 import Evidence
 import HybridTime
 
-/// The sections of a footer (`Format.md`, "SPFT"): each a tag, a length and a content.
+/// The sections of a footer before its index (`Format.md`, "SPFT"): each a tag, a length and a
+/// content.
 struct FooterSections {
   /// Length of a section's tag and length.
   static let headByteCount = 8
@@ -48,7 +49,8 @@ struct FooterSections {
             index: LogIndex(frame.littleEndian(at: entry)),
             firstSequence: EventSequence(frame.littleEndian(at: entry + 8)),
             correctedMin: frame.littleEndian(at: entry + 16),
-            offset: frame.littleEndian(at: entry + 24)))
+            correctedMax: frame.littleEndian(at: entry + 24),
+            offset: frame.littleEndian(at: entry + 32)))
       }
     case FrameTag.terms:
       guard content.count.isMultiple(of: Self.termByteCount) else { throw .footerMismatch }
@@ -91,7 +93,7 @@ struct FooterSections {
     return read
   }
 
-  /// Length of the sections of a footer.
+  /// Length of the sections of a footer, but for those of the index.
   static func byteCount(_ footer: SegmentFooter) -> Int {
     4 * headByteCount + footer.sparseIndex.count * SparseIndexEntry.byteCount + maximaByteCount
       + footer.termRuns.count * termByteCount + treeByteCount(footer)
@@ -107,6 +109,7 @@ struct FooterSections {
       writer.integer(entry.index.rawValue)
       writer.integer(entry.firstSequence.rawValue)
       writer.integer(entry.correctedMin)
+      writer.integer(entry.correctedMax)
       writer.integer(entry.offset)
     }
     head(FrameTag.maxima, maximaByteCount, &writer)
@@ -125,7 +128,7 @@ struct FooterSections {
     for hash in tree.hashes { writer.digest(hash) }
   }
 
-  private static func head(_ tag: UInt32, _ byteCount: Int, _ writer: inout ByteWriter) {
+  static func head(_ tag: UInt32, _ byteCount: Int, _ writer: inout ByteWriter) {
     writer.integer(tag)
     writer.integer(UInt32(byteCount))
   }

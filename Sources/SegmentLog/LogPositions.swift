@@ -1,6 +1,18 @@
 package import Bytes
 import Synchronization
 
+/// Which events a segment holds.
+package struct SegmentEvents: Hashable, Sendable {
+  /// Which segment.
+  package let id: SegmentID
+  /// Its first event; the one after ``last`` where it has none.
+  package let first: EventSequence
+  /// Its last event.
+  package let last: EventSequence
+  /// Whether it has its footer, and with it an index.
+  package let isSealed: Bool
+}
+
 /// Where the batches of a log are: sparse, kept by the one writer, asked by readers on any thread.
 ///
 /// Holds only what has been written whole; what is here need not be durable yet.
@@ -24,6 +36,8 @@ package final class LogPositions: Sendable {
     var byteCount: UInt64
     var lastIndex: LogIndex
     var lastSequence: EventSequence
+    /// Whether the file ends with a footer.
+    var isSealed = false
   }
 
   private struct State: Sendable {
@@ -82,6 +96,29 @@ package final class LogPositions: Sendable {
           segment: $0.id, serial: $0.serial, offset: $0.positions.first?.offset ?? 0,
           end: $0.byteCount)
       }
+    }
+  }
+
+  /// The segments, in order, with the events that they hold.
+  package var ranges: [SegmentEvents] {
+    state.withLock { state in
+      state.segments.map {
+        SegmentEvents(
+          id: $0.id, first: $0.positions.first?.firstSequence ?? $0.lastSequence.next,
+          last: $0.lastSequence, isSealed: $0.isSealed)
+      }
+    }
+  }
+
+  /// Where a segment's file is; nil where it has no footer.
+  func sealedPlace(_ id: SegmentID) -> Place? {
+    state.withLock { state in
+      let place = partition(state.segments.count) { state.segments[$0].id < id }
+      guard place < state.segments.count, state.segments[place].id == id,
+        state.segments[place].isSealed
+      else { return nil }
+      let segment = state.segments[place]
+      return Place(segment: id, serial: segment.serial, offset: 0, end: segment.byteCount)
     }
   }
 
@@ -182,6 +219,15 @@ package final class LogPositions: Sendable {
     }
   }
 
+  /// Notes that a segment has its footer.
+  func sealed(_ id: SegmentID) {
+    state.withLock { state in
+      let place = partition(state.segments.count) { state.segments[$0].id < id }
+      guard place < state.segments.count, state.segments[place].id == id else { return }
+      state.segments[place].isSealed = true
+    }
+  }
+
   /// Notes that a segment has another file, with the same batches: readers open it again.
   func replaced(_ id: SegmentID) {
     state.withLock { state in
@@ -189,7 +235,7 @@ package final class LogPositions: Sendable {
       let old = state.segments[place]
       state.segments[place] = Segment(
         id: id, serial: state.serialNext, positions: old.positions, byteCount: old.byteCount,
-        lastIndex: old.lastIndex, lastSequence: old.lastSequence)
+        lastIndex: old.lastIndex, lastSequence: old.lastSequence, isSealed: old.isSealed)
       state.serialNext += 1
       state.generation += 1
     }

@@ -7,7 +7,7 @@ import Synchronization
 /// reads may be cut meanwhile; then it looks again.
 package final class LogReader<FS: LogFileSystem>: Sendable {
   /// Most files that are kept open.
-  package static var openFileCountMax: Int { 8 }
+  package static var openFileCountMax: Int { 32 }
   /// How much is read at once, bytes.
   static var readByteCount: Int { 256 << 10 }
   /// How much is read at once while headers are searched, bytes.
@@ -25,6 +25,8 @@ package final class LogReader<FS: LogFileSystem>: Sendable {
   let positions: LogPositions
   /// Least recently used first.
   private let openFiles = Mutex<[OpenFile]>([])
+  /// Of sealed segments, where their indexes are.
+  let lookups = Mutex(LookupCache())
 
   /// A reader of the log in `directory`, whose writer keeps `positions`.
   package init(_ fileSystem: FS, directory: String, positions: LogPositions) {
@@ -83,7 +85,7 @@ package final class LogReader<FS: LogFileSystem>: Sendable {
   }
 
   /// Tries again while errors can come from a cut that happened meanwhile.
-  private func reading<T>(_ body: () throws(LogError) -> T) throws(LogError) -> T {
+  func reading<T>(_ body: () throws(LogError) -> T) throws(LogError) -> T {
     var attempt = 1
     while true {
       let generation = positions.generation
@@ -206,7 +208,7 @@ private struct BatchRun {
 }
 
 /// A piece of a file in memory that moves on with what is asked for.
-private struct ReadWindow<File: LogFile> {
+struct ReadWindow<File: LogFile> {
   let file: File
   /// Where the segment's last batch ends.
   let end: UInt64

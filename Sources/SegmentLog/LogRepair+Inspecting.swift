@@ -99,6 +99,8 @@ package struct SealedSegment: Sendable {
   let evidence: SegmentEvidence
   let positions: LogPositions
   let clusterID: ClusterID
+  /// How its records are read.
+  let keys: RecordKeys
 
   /// Its last batch.
   package var lastIndex: LogIndex { last.index }
@@ -135,7 +137,7 @@ extension SegmentStore {
           ? ChainEnd(segments[place - 1].summary)
           : segment.id.firstIndex == LogIndex(1) ? .start : nil,
         last: ChainEnd(segment.summary), evidence: seal, positions: positions,
-        clusterID: clusterID)
+        clusterID: clusterID, keys: keys)
     }
   }
 }
@@ -166,7 +168,7 @@ extension LogRepair {
       fileSystem, directory: directory, clusterID: sealed.clusterID, segments: segments,
       plan: RepairPlan(sealed: segments[0], last: sealed.last), after: sealed.before,
       knownDurable: sealed.last.index)
-    repair.sealed = (sealed.evidence, sealed.byteCount, sealed.positions)
+    repair.sealed = sealed
     return repair
   }
 }

@@ -199,7 +199,38 @@ extension LogRepair {
       if footer.totals.lastHash == summary.lastHash { throw .contradicted(summary.lastIndex) }
     }
     guard let sealed else { return [] }
-    return SegmentFooter(summary, sealed.evidence).encoded
+    let index = try index(of: summary, sealed.keys)
+    return SegmentFooter(summary, sealed.evidence, index).encoded(index)
+  }
+
+  /// The index of a segment that has been written again, by its records.
+  private func index(
+    of summary: SegmentSummary, _ keys: RecordKeys
+  ) throws(LogError) -> SegmentIndex {
+    let (fileSystem, path) = (fileSystem, unfinishedPath(summary.id))
+    let bytes = try files { () throws(FileError) in
+      try SurvivingBytes(fileSystem.open(path, .read)).bytes
+    }
+    defer { withExtendedLifetime(bytes) {} }
+    var walker = SegmentWalker(after: SegmentSummary(header: summary.header, lastTerm: .zero))
+    var found = SegmentKeys(summary.header, keys)
+    while walker.summary.lastIndex < summary.lastIndex {
+      let start = walker.offset
+      do throws(SegmentFault) {
+        guard case .batch(let header, _) = try walker.next(in: bytes.pointer.bytes),
+          walker.withRecords({ found.append($0, of: header) })
+        else {
+          throw SegmentFault(
+            offset: start, index: walker.summary.lastIndex.next, reason: .truncated)
+        }
+      } catch {
+        // It was just written.
+        throw .damaged(
+          segment: summary.id, offset: UInt64(error.offset), index: error.index,
+          reason: error.reason, proof: .wholeFrame)
+      }
+    }
+    return found.index(through: summary.lastSequence)
   }
 
   /// Gives the complete segments their names: what follows vouches for them.

@@ -37,9 +37,8 @@ package struct LogRepair<FS: LogFileSystem>: ~Copyable, Sendable {
   var hasBegun = false
   /// Whether an error has ended it.
   var hasFailed = false
-  /// Of the sealed segment that is repaired beside its writer: its evidence, where its batches end, and
-  /// where readers look.
-  var sealed: (evidence: SegmentEvidence, byteCount: UInt64, positions: LogPositions)?
+  /// The sealed segment that is repaired beside its writer.
+  var sealed: SealedSegment?
 
   /// A run, and where it is.
   struct LocatedRun: Sendable {

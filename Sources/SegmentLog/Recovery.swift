@@ -120,7 +120,7 @@ struct Recovery<FS: LogFileSystem> {
       }
       switch item {
       case .batch(let header, let offset):
-        if try isNew(header) {
+        if try isWanted(header) {
           try hand(header, at: offset, in: bytes.pointer.bytes, walker, to: visit)
         }
         positions.append(header, in: start.id, at: UInt64(offset))
@@ -149,13 +149,14 @@ struct Recovery<FS: LogFileSystem> {
     store(summary, seal)
   }
 
-  /// Whether a batch goes to the visitor: it is not part of what a snapshot stands for.
-  private func isNew(_ header: BatchHeader) throws(LogError) -> Bool {
+  /// Whether a batch goes to the visitor: it is not part of what a snapshot stands for, or lies in
+  /// the segment that the snapshot was taken in.
+  private func isWanted(_ header: BatchHeader) throws(LogError) -> Bool {
     guard let point = options.trustedThrough, header.index <= point.index else { return true }
     guard header.index < point.index || header.hash == point.hash else {
       throw .otherHistory(at: point.index)
     }
-    return false
+    return options.visitedFrom.map { header.index >= $0 } ?? false
   }
 
   private func hand(
@@ -250,7 +251,10 @@ extension Recovery {
     log.report.commit = max(log.report.commit, summary.commit)
     log.report.hybridMax = max(log.report.hybridMax, summary.hybridMax)
     var segment = StoredSegment(summary: summary, seal: seal)
-    if seal != nil { segment.summary.sparseIndex = [] }
+    if seal != nil {
+      segment.summary.sparseIndex = []
+      positions.sealed(segment.id)
+    }
     log.segments.append(segment)
   }
 }
@@ -306,6 +310,6 @@ extension SegmentStore {
     return SegmentStore(
       fileSystem: fileSystem, directory: directory, clusterID: clusterID,
       preallocateByteCount: options.preallocateByteCount, positions: recovery.positions,
-      recovered: recovery.log, file: file)
+      recovered: recovery.log, file: file, keys: options.keys)
   }
 }

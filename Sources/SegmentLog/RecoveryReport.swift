@@ -28,14 +28,22 @@ package struct RecoveryOptions: Sendable {
   ///
   /// Sealed segments that end there or before are opened by header and footer alone: the bytes of
   /// their batches are not verified, which is left to a scrub. No batch up to there is
-  /// handed to the visitor, and nothing up to there is ever torn.
+  /// handed to the visitor, but for those that ``visitedFrom`` names, and nothing up to there is ever
+  /// torn.
   package var trustedThrough: LogPoint?
+  /// From where batches are handed to the visitor although a snapshot stands for them, where they are
+  /// read at all: the start of the segment that it was taken in. Nil: none are.
+  package var visitedFrom: LogIndex?
+  /// How the records are read, where a segment's index must be made from its file.
+  package var keys: RecordKeys
 
   /// Options, by default those of a log that has everything from index 1 on.
   package init(
     knownDurable: LogIndex = .zero, mayBeginLater: Bool = false, preallocateByteCount: UInt64 = 0,
-    trustedThrough: LogPoint? = nil
+    trustedThrough: LogPoint? = nil, visitedFrom: LogIndex? = nil, keys: RecordKeys = .none
   ) {
+    self.visitedFrom = visitedFrom
+    self.keys = keys
     self.trustedThrough = trustedThrough
     self.knownDurable = knownDurable
     self.mayBeginLater = mayBeginLater

@@ -9,27 +9,11 @@ extension StoredSegment {
     let head = try file.read(at: 0, count: SegmentHeader.byteCount)
     guard let header = try? SegmentHeader.decode(head.span.bytes),
       header.firstIndex == id.firstIndex,
-      let (footer, byteCount) = try footer(in: file), footer.tells(of: header, until: byteCount)
+      let found = try FooterInFile(file), found.footer.tells(of: header, until: found.offset)
     else { return nil }
     return StoredSegment(
-      summary: SegmentSummary(header: header, footer: footer, byteCount: byteCount),
-      seal: footer.evidence)
-  }
-
-  /// The footer that a file ends with, and where it begins; nil where it is not whole.
-  private static func footer(
-    in file: some LogFile
-  ) throws(FileError) -> (SegmentFooter, offset: UInt64)? {
-    let size = try file.size()
-    let trailer = try file.read(
-      at: size - min(size, UInt64(SegmentFooter.trailerByteCount)),
-      count: SegmentFooter.trailerByteCount)
-    guard let byteCount = SegmentFooter.announcedByteCount(trailer.span.bytes, fileByteCount: size)
-    else { return nil }
-    let offset = size - UInt64(byteCount)
-    let bytes = try file.read(at: offset, count: byteCount)
-    guard let footer = try? SegmentFooter.decode(at: 0, in: bytes.span.bytes) else { return nil }
-    return (footer, offset)
+      summary: SegmentSummary(header: header, footer: found.footer, byteCount: found.offset),
+      seal: found.footer.evidence)
   }
 }
 

@@ -100,10 +100,14 @@ package struct SegmentArchiver<FS: LogFileSystem>: ~Copyable {
       output.summary.append(again)
       try output.append(bytes)
     }
-    guard case .sealed(let footer) = iterator.tail else { throw .notSealable(source.id) }
+    // The index is over events, and so the same wherever the batches lie.
+    guard case .sealed(let footer) = iterator.tail, let index = source.index else {
+      throw .notSealable(source.id)
+    }
     try output.flush()
     let (end, tail) = (
-      output.summary.byteCount, SegmentFooter(output.summary, footer.evidence).encoded
+      output.summary.byteCount,
+      SegmentFooter(output.summary, footer.evidence, index).encoded(index)
     )
     try files { () throws(FileError) in
       try file.write(tail.span.bytes, at: end)
@@ -147,6 +151,7 @@ package struct SegmentArchiver<FS: LogFileSystem>: ~Copyable {
     guard let (archived, lastHash) = found, let footer = archived.footer,
       let expected = source.footer, archived.header == source.header,
       footer.totals == expected.totals, footer.evidence == expected.evidence,
+      footer.ids == expected.ids, footer.names == expected.names,
       lastHash == expected.totals.lastHash
     else { throw .differs(source.id) }
     return ArchivedSegment(

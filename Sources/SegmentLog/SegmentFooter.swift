@@ -3,9 +3,13 @@ package import HybridTime
 
 /// What a sealed segment ends with (`Format.md`, "SPFT"). The same on all nodes.
 package struct SegmentFooter: Hashable, Sendable {
-  /// Length without the sections: fixed fields, check and trailer.
-  static let byteCountMin = fixedByteCount + Digest256.byteCount + trailerByteCount
-  private static let fixedByteCount = 192
+  /// Length with nothing in the sections: fixed fields, the heads of the index, check and trailer.
+  static let byteCountMin = fixedByteCount + 2 * indexHeadByteCount + endByteCount
+  static let fixedByteCount = 192
+  /// Length of a section of the index before its body: tag, length, head.
+  static let indexHeadByteCount = FooterSections.headByteCount + IndexHead.byteCount
+  /// Length of check and trailer.
+  static let endByteCount = Digest256.byteCount + trailerByteCount
   /// Length of the trailer: the frame's length and the end's tag.
   static let trailerByteCount = 8
 
@@ -17,16 +21,27 @@ package struct SegmentFooter: Hashable, Sendable {
   package let sparseIndex: [SparseIndexEntry]
   /// Where the terms change: the first for the first batch. Ascending by index and by term.
   package let termRuns: [TermRun]
+  /// What vouches for the index by transaction id, and tells its length.
+  let ids: IndexHead
+  /// What vouches for the index by account name, and tells its length.
+  let names: IndexHead
 
   /// The footer of a segment whose last batch has been counted.
   ///
   /// Precondition: the evidence is of as many events.
-  init(_ summary: SegmentSummary, _ evidence: SegmentEvidence) {
+  init(_ summary: SegmentSummary, _ evidence: SegmentEvidence, _ index: SegmentIndex) {
     precondition(evidence.isOf(summary), "a seal of this segment")
+    ids = index.ids.head
+    names = index.names.head
     self.evidence = evidence
     totals = SegmentTotals(summary)
     sparseIndex = summary.sparseIndex
     termRuns = summary.termRuns
+  }
+
+  /// Whether the footer has the index that the segment's records give.
+  package func hasIndex(_ index: SegmentIndex) -> Bool {
+    ids == index.ids.head && names == index.names.head
   }
 
   /// Whether the footer tells of exactly these batches.
@@ -104,24 +119,38 @@ package struct SegmentTotals: Hashable, Sendable {
 }
 
 extension SegmentFooter {
-  /// The frame's bytes.
-  package var encoded: [UInt8] {
-    let sectionsByteCount = FooterSections.byteCount(self)
-    let byteCount = Self.byteCountMin + sectionsByteCount
+  /// The frame's bytes; `index` is the one that this was made with.
+  package func encoded(_ index: SegmentIndex) -> [UInt8] {
+    precondition(hasIndex(index), "a footer's own index")
+    let plainByteCount = FooterSections.byteCount(self)
+    let indexByteCount = index.ids.body.count + index.names.body.count
+    let byteCount = Self.byteCountMin + plainByteCount + indexByteCount
     precondition(byteCount <= SegmentFormat.footerByteCountMax)
     var writer = ByteWriter(capacity: byteCount)
     writer.skippablePrefix(byteCount: byteCount, tag: FrameTag.footer)
-    encodeFixed(sectionsByteCount: sectionsByteCount, into: &writer)
+    encodeFixed(
+      sectionsByteCount: byteCount - Self.fixedByteCount - Self.endByteCount,
+      plainByteCount: plainByteCount, into: &writer)
     FooterSections.encode(self, into: &writer)
-    let check = Digest256Hasher.digest(writer.bytes.span.bytes.extracting(8..<writer.count))
-    writer.digest(check)
+    // The check is over all but the index's bodies, whose heads vouch for them.
+    var hasher = Digest256Hasher()
+    var start = 8
+    for (section, tag) in [(index.ids, FrameTag.transactions), (index.names, FrameTag.accounts)] {
+      section.head.encode(tag, into: &writer)
+      hasher.update(writer.bytes.span.bytes.extracting(start..<writer.count))
+      writer.append(contentsOf: section.body)
+      start = writer.count
+    }
+    writer.digest(hasher.finalize())
     writer.integer(UInt32(byteCount))
     writer.integer(FrameTag.trailer)
     assert(writer.count == byteCount)
     return writer.bytes
   }
 
-  private func encodeFixed(sectionsByteCount: Int, into writer: inout ByteWriter) {
+  private func encodeFixed(
+    sectionsByteCount: Int, plainByteCount: Int, into writer: inout ByteWriter
+  ) {
     writer.integer(SegmentFormat.version)
     writer.integer(UInt16(0))
     writer.integer(totals.firstIndex.rawValue)
@@ -137,7 +166,7 @@ extension SegmentFooter {
     writer.integer(totals.correctedMin)
     writer.integer(totals.correctedMax)
     writer.integer(UInt32(sectionsByteCount))
-    writer.integer(UInt32(0))
+    writer.integer(UInt32(plainByteCount))
     assert(writer.count == Self.fixedByteCount)
   }
 
@@ -180,30 +209,48 @@ extension SegmentFooter {
       (byteCountMin...SegmentFormat.footerByteCountMax).contains(length)
     else { throw .footer }
     guard length <= available else { throw .truncated }
-    let checkOffset = length - trailerByteCount - Digest256.byteCount
     guard frame.littleEndian(at: length - 4) == FrameTag.trailer,
       frame.littleEndian(at: length - 8, as: UInt32.self) == UInt32(length),
-      Digest256Hasher.digest(frame.extracting(8..<checkOffset))
-        == Digest256(at: checkOffset, in: frame)
+      let cuts = FooterCuts(frame, byteCount: length)
+    else { throw .footer }
+    let footer = try SegmentFooter(
+      frame.extracting(0..<cuts.ids.lowerBound),
+      frame.extracting(cuts.ids.upperBound..<cuts.names.lowerBound),
+      frame.extracting(cuts.names.upperBound..<length))
+    guard Digest256Hasher.digest(frame.extracting(cuts.ids)) == footer.ids.digest,
+      Digest256Hasher.digest(frame.extracting(cuts.names)) == footer.names.digest
     else { throw .footer }
     guard length == available else { throw .afterFooter }
-    return try SegmentFooter(checked: frame, sectionsEnd: checkOffset)
+    return footer
   }
 
-  private init(checked frame: borrowing RawSpan, sectionsEnd: Int) throws(Damage) {
-    let version = frame.littleEndian(at: 12, as: UInt16.self)
+  /// Reads and verifies a footer without the bodies of its index: what comes before the first of them,
+  /// what stands between the two, and what follows the second.
+  init(
+    _ opening: borrowing RawSpan, _ middle: borrowing RawSpan, _ end: borrowing RawSpan
+  ) throws(Damage) {
+    var hasher = Digest256Hasher()
+    hasher.update(opening.extracting(8..<opening.byteCount))
+    hasher.update(middle)
+    guard hasher.finalize() == Digest256(at: 0, in: end) else { throw .footer }
+    let version = opening.littleEndian(at: 12, as: UInt16.self)
     guard version == SegmentFormat.version else { throw .unsupportedVersion(version) }
-    guard frame.littleEndian(at: 14, as: UInt16.self) == 0,
-      frame.littleEndian(at: 184, as: UInt32.self) == UInt32(sectionsEnd - Self.fixedByteCount),
-      frame.littleEndian(at: 188, as: UInt32.self) == 0
+    let plainEnd = opening.byteCount - Self.indexHeadByteCount
+    let sectionsByteCount = Int(opening.littleEndian(at: 184, as: UInt32.self))
+    guard opening.littleEndian(at: 14, as: UInt16.self) == 0,
+      sectionsByteCount + Self.fixedByteCount + Self.endByteCount
+        == Int(end.littleEndian(at: Digest256.byteCount, as: UInt32.self)),
+      opening.littleEndian(at: 188, as: UInt32.self) == UInt32(plainEnd - Self.fixedByteCount)
     else { throw .footerMismatch }
-    let sections = try FooterSections(frame, Self.fixedByteCount..<sectionsEnd)
-    totals = SegmentTotals(frame, maxima: sections.maxima)
-    guard totals.isPossible, let tree = sections.tree(of: totals, in: frame) else {
+    ids = try IndexHead(at: plainEnd, in: opening, .ids)
+    names = try IndexHead(at: 0, in: middle, .names)
+    let sections = try FooterSections(opening, Self.fixedByteCount..<plainEnd)
+    totals = SegmentTotals(opening, maxima: sections.maxima)
+    guard totals.isPossible, let tree = sections.tree(of: totals, in: opening) else {
       throw .footerMismatch
     }
     evidence = SegmentEvidence(
-      ledgerBefore: Digest256(at: 104, in: frame), ledgerAfter: Digest256(at: 136, in: frame),
+      ledgerBefore: Digest256(at: 104, in: opening), ledgerAfter: Digest256(at: 136, in: opening),
       tree: tree)
     sparseIndex = sections.sparseIndex
     termRuns = sections.termRuns

@@ -19,7 +19,10 @@ package enum SegmentFormat {
   package static let batchByteCountMax = BatchHeader.byteCount + frameByteCountMax
   /// How far apart the entries of a footer's sparse index are at least, bytes of file.
   package static let indexIntervalByteCount = 64 << 10
-  /// Most bytes of a footer frame: a sparse index of 64 GiB of file.
+  /// Most events of a segment: its leader begins another one before. Older logs may have more.
+  package static let segmentEventCountMax = 4 << 20
+  /// Most bytes of a footer frame. A segment of ``segmentEventCountMax`` payments, each with names
+  /// that no other has, needs four fifths of it.
   package static let footerByteCountMax = 64 << 20
 }
 
@@ -41,6 +44,10 @@ enum FrameTag {
   static let terms: UInt32 = 0x4d52_5453
   /// "STRE": the footer's Merkle tree.
   static let tree: UInt32 = 0x4552_5453
+  /// "STXN": the footer's index by transaction id.
+  static let transactions: UInt32 = 0x4e58_5453
+  /// "SACC": the footer's index by account name.
+  static let accounts: UInt32 = 0x4343_4153
 }
 
 /// Which segment of a log: the index of its first batch, which is also its file's name.

@@ -51,7 +51,7 @@ package struct SegmentHeader: Hashable, Sendable {
   }
 
   /// Reads the header at the start of `bytes`, and verifies it.
-  static func decode(_ bytes: borrowing RawSpan) throws(Damage) -> SegmentHeader {
+  package static func decode(_ bytes: borrowing RawSpan) throws(Damage) -> SegmentHeader {
     guard bytes.byteCount >= byteCount else { throw .truncated }
     guard bytes.littleEndian(at: 0) == SegmentFormat.skippableMagic,
       bytes.littleEndian(at: 4, as: UInt32.self) == UInt32(byteCount - 8),

@@ -93,6 +93,25 @@ package final class ScannedSegment: Sendable {
   }
 }
 
+extension ScannedSegment {
+  /// The index in the footer; nil where there is no footer.
+  package var index: SegmentIndex? {
+    guard let footer else { return nil }
+    let pointer = bytes.pointer
+    defer { withExtendedLifetime(bytes) {} }
+    guard
+      let byteCount = SegmentFooter.announcedByteCount(
+        pointer.bytes, fileByteCount: UInt64(pointer.count))
+    else { return nil }
+    let frame = UnsafeRawBufferPointer(rebasing: pointer[(pointer.count - byteCount)...])
+    return FooterCuts(frame.bytes, byteCount: byteCount).map { cuts in
+      SegmentIndex(
+        ids: IndexSection(footer.ids, body: Array(frame[cuts.ids])),
+        names: IndexSection(footer.names, body: Array(frame[cuts.names])))
+    }
+  }
+}
+
 /// How a segment ended.
 package enum SegmentTail: Hashable, Sendable {
   /// With a footer that tells of exactly its batches.

@@ -5,10 +5,11 @@ extension SegmentStore {
   /// Writes the footer of a segment that has a successor, and makes it durable. Doing it again
   /// with the same evidence does nothing.
   ///
+  /// `keys` are those of all its records; nil: they are read from its file, which takes its time.
   /// The first batch of the successor must be committed: a sealed segment is never written again,
   /// and another leader could otherwise have it grow.
   package mutating func seal(
-    segment firstIndex: LogIndex, _ evidence: SegmentEvidence
+    segment firstIndex: LogIndex, _ evidence: SegmentEvidence, keys: LookupKeys? = nil
   ) throws(LogError) {
     let place = try placeToSeal(firstIndex)
     if let seal = segments[place].seal {
@@ -16,7 +17,12 @@ extension SegmentStore {
       return
     }
     guard evidence.isOf(segments[place].summary) else { throw .notSealable(segments[place].id) }
-    try finish(place, evidence)
+    let summary = segments[place].summary
+    if let keys {
+      try finish(place, evidence, SegmentIndex(keys, of: summary))
+    } else {
+      try finish(place, evidence, index(at: place))
+    }
   }
 
   /// As ``seal(segment:_:)`` where only the ledger's digests are known: the tree is made again from
@@ -38,11 +44,13 @@ extension SegmentStore {
     return place
   }
 
-  private mutating func finish(_ place: Int, _ evidence: SegmentEvidence) throws(LogError) {
+  private mutating func finish(
+    _ place: Int, _ evidence: SegmentEvidence, _ index: SegmentIndex
+  ) throws(LogError) {
     do {
       // The successor's entry must not be lost while the footer is kept.
       try syncWritten()
-      try writeFooter(at: place, evidence)
+      try writeFooter(at: place, evidence, index)
     } catch {
       hasFailed = true
       throw error
@@ -50,11 +58,11 @@ extension SegmentStore {
   }
 
   private mutating func writeFooter(
-    at place: Int, _ evidence: SegmentEvidence
+    at place: Int, _ evidence: SegmentEvidence, _ index: SegmentIndex
   ) throws(LogError) {
     let summary = segments[place].summary
     let (fileSystem, path) = (fileSystem, path(summary.id))
-    let bytes = SegmentFooter(summary, evidence).encoded
+    let bytes = SegmentFooter(summary, evidence, index).encoded(index)
     try files { () throws(FileError) in
       let file = try fileSystem.open(path, .update)
       try file.write(bytes.span.bytes, at: summary.byteCount)
@@ -64,6 +72,18 @@ extension SegmentStore {
     }
     segments[place].seal = evidence
     segments[place].summary.sparseIndex = []
+    positions.sealed(summary.id)
+  }
+
+  /// A segment's index, by its records.
+  private func index(at place: Int) throws(LogError) -> SegmentIndex {
+    let segment = segments[place]
+    var keys = SegmentKeys(segment.summary.header, self.keys)
+    _ = try walk(segment, through: segment.summary.lastIndex, lastTerm: .zero, reading: .verified) {
+      header, walker in
+      walker.withRecords { keys.append($0, of: header) }
+    }
+    return keys.index(through: segment.summary.lastSequence)
   }
 
   /// What a segment adds to the tree, by its records.

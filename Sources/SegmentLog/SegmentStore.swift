@@ -44,6 +44,8 @@ package struct SegmentStore<FS: LogFileSystem>: ~Copyable {
   package let positions: LogPositions
   /// What opening found and did.
   package let recoveryReport: RecoveryReport
+  /// How the records are read, where a segment's index must be made from its file.
+  let keys: RecordKeys
   /// Ascending and contiguous. Invariant: each has at least one batch.
   var segments: [StoredSegment]
   /// The last segment's file; nil where there is none, or where it is sealed.
@@ -67,8 +69,9 @@ package struct SegmentStore<FS: LogFileSystem>: ~Copyable {
 
   init(
     fileSystem: FS, directory: String, clusterID: ClusterID, preallocateByteCount: UInt64,
-    positions: LogPositions, recovered: consuming RecoveredLog, file: FS.File?
+    positions: LogPositions, recovered: consuming RecoveredLog, file: FS.File?, keys: RecordKeys
   ) {
+    self.keys = keys
     self.fileSystem = fileSystem
     self.directory = directory
     self.clusterID = clusterID

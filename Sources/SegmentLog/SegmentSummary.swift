@@ -4,7 +4,7 @@ package import HybridTime
 /// An entry of a segment's sparse index.
 package struct SparseIndexEntry: Hashable, Sendable {
   /// Length in bytes in the footer.
-  static let byteCount = 32
+  static let byteCount = 40
 
   /// The batch at `offset`.
   package let index: LogIndex
@@ -12,6 +12,8 @@ package struct SparseIndexEntry: Hashable, Sendable {
   package let firstSequence: EventSequence
   /// Least corrected time of the batches from here to the next entry, nanoseconds since 1970.
   package internal(set) var correctedMin: Int64
+  /// Greatest corrected time of the batches from here to the next entry, nanoseconds since 1970.
+  package internal(set) var correctedMax: Int64
   /// Where the batch's header begins in the file.
   package let offset: UInt64
 }
@@ -105,11 +107,12 @@ package struct SegmentSummary: Hashable, Sendable {
       byteCount - last.offset < UInt64(SegmentFormat.indexIntervalByteCount)
     {
       sparseIndex[sparseIndex.count - 1].correctedMin = min(last.correctedMin, batch.correctedMin)
+      sparseIndex[sparseIndex.count - 1].correctedMax = max(last.correctedMax, batch.correctedMax)
     } else {
       sparseIndex.append(
         SparseIndexEntry(
           index: batch.index, firstSequence: batch.firstSequence,
-          correctedMin: batch.correctedMin, offset: byteCount))
+          correctedMin: batch.correctedMin, correctedMax: batch.correctedMax, offset: byteCount))
     }
     if termRuns.last.map({ $0.term < batch.term }) ?? true {
       termRuns.append(TermRun(firstIndex: batch.index, term: batch.term))

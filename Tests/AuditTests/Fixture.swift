@@ -155,10 +155,14 @@ struct TestCluster {
   }
 
   /// Writes `batches` to a node's directory, and seals what has a successor.
-  func write(_ node: Int, _ batches: [Batch], seals: Bool = true, to name: String = "log") throws {
+  func write(
+    _ node: Int, _ batches: [Batch], seals: Bool = true, to name: String = "log",
+    keys: RecordKeys = .payments
+  ) throws {
     var store = try SegmentStore.open(
       PosixFileSystem(), directory: "\(data(node))/\(name)",
-      clusterID: ClusterID(name: "test"), visiting: { _ in })
+      clusterID: ClusterID(name: "test"), recovery: RecoveryOptions(keys: keys),
+      visiting: { _ in })
     try store.append(batches)
     try store.sync()
     guard seals else { return }

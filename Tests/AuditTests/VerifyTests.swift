@@ -3,6 +3,7 @@ import Bytes
 import Evidence
 import HostFiles
 import HybridTime
+import Ledger
 import SegmentLog
 import Testing
 
@@ -94,7 +95,7 @@ import Testing
     try? PosixFileSystem().remove(cluster.segment(1, first: 1))
     var store = try SegmentStore.open(
       PosixFileSystem(), directory: "\(data)/\(isFalse)/log", clusterID: ClusterID(name: "test"),
-      visiting: { _ in })
+      recovery: RecoveryOptions(keys: .payments), visiting: { _ in })
     try store.append(cluster.batches)
     var tree = EventTree()
     var before = Digest256.zero

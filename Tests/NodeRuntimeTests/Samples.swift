@@ -128,7 +128,8 @@ struct SampleNode {
       files, directory: directory.path, clusterID: cluster, logIsEmpty: true)
     try hardState.write(SegmentLog.HardState(term: batches.last?.term ?? .zero))
     var store = try SegmentStore.open(
-      files, directory: directory.path + "/log", clusterID: cluster, visiting: { _ in })
+      files, directory: directory.path + "/log", clusterID: cluster,
+      recovery: RecoveryOptions(keys: .payments), visiting: { _ in })
     try store.append(batches)
     try store.sync()
     if sealing {

@@ -237,7 +237,7 @@ import Testing
     let node = try SampleNode(sampleLog(30, every: 5, seed: 23), sealing: false)
     var store = try SegmentStore.open(
       PosixFileSystem(), directory: node.directory.path + "/log", clusterID: cluster,
-      visiting: { _ in })
+      recovery: RecoveryOptions(keys: .payments), visiting: { _ in })
     for segment in store.unsealedSegments {
       try store.seal(
         segment: segment.id.firstIndex, ledgerBefore: .zero,

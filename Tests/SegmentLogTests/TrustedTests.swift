@@ -125,7 +125,9 @@ private struct StoreState: Equatable {
     let whole = try MemoryFileSystem.log(Self.batches, sealing: true)
     let bytes = try #require(whole.bytes(whole.path(5)))
     let data = 96 + Self.batches[4..<8].reduce(0) { $0 + $1.bytes.count }
-    for position in data..<bytes.count {
+    // Without payments, the bodies of its index are 16 bytes each, and read when they are wanted.
+    let bodies = [bytes.count - 136..<bytes.count - 120, bytes.count - 56..<bytes.count - 40]
+    for position in data..<bytes.count where !bodies.contains(where: { $0.contains(position) }) {
       let system = try MemoryFileSystem.log(Self.batches, sealing: true)
       var changed = bytes
       changed[position] ^= 0x20

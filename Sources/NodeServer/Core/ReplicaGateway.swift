@@ -125,12 +125,16 @@ final class ReplicaGateway: NodeGateway {
       return TransactionPage(records: [], nextCursor: nil, totalCount: bounds.total)
     }
     var scan = TransactionScan(query: query, node: node, last: bounds.last)
-    while let window = scan.nextWindow() {
+    while scan.nextWindow() != nil {
       let found: [PaymentRecord]
+      let window: TransactionScan.Window
       do {
-        found = try await environment.readers.runIfActive { [environment, filter = scan.filter] in
-          try TransactionScan.read(window, filter: filter, from: environment.reader)
+        let step = try await environment.readers.runIfActive { [environment, scan] in
+          try scan.step(from: environment.reader)
         }
+        scan = step.scan
+        guard let read = step.window else { break }
+        (window, found) = (read, step.found)
       } catch let error as LogError {
         environment.scrub.met(error)
         throw .unreadable(reason: "\(error)")

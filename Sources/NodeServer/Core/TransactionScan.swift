@@ -7,7 +7,8 @@ import SegmentLog
 /// until the page is full, the log is at its end, or enough has been looked at.
 ///
 /// A filter that matches little does not make one request read the whole log: the page may come
-/// back short, with a cursor from which the next request goes on.
+/// back short, with a cursor from which the next request goes on. Of sealed segments, only the stretches
+/// are read in which the account that is asked for has payments.
 struct TransactionScan {
   /// Events in one window.
   static let windowEvents: UInt64 = 4096
@@ -54,6 +55,33 @@ struct TransactionScan {
 
   private var isAtEnd: Bool { next == 0 || next > last }
 
+  /// Goes on to where the account that is asked for next has a payment, as far as the segments' indexes
+  /// tell, without looking at what is passed over.
+  mutating func skip<FileSystem: LogFileSystem>(with reader: LogReader<FileSystem>) throws {
+    guard let account = filter.account, !isAtEnd else { return }
+    let segments = reader.segments
+    for segment in newestFirst ? segments.reversed() : segments {
+      guard newestFirst ? segment.first.rawValue <= next : segment.last.rawValue >= next else {
+        continue
+      }
+      guard let stretches = try reader.stretches(of: .account(account), in: segment.id) else {
+        // Not sealed yet: it is read.
+        next = newestFirst ? min(next, segment.last.rawValue) : max(next, segment.first.rawValue)
+        return
+      }
+      if newestFirst, let found = stretches.last(where: { $0.lowerBound.rawValue <= next }) {
+        next = min(next, found.upperBound.rawValue)
+        return
+      }
+      if !newestFirst, let found = stretches.first(where: { $0.upperBound.rawValue >= next }) {
+        next = max(next, found.lowerBound.rawValue)
+        return
+      }
+    }
+    next = newestFirst ? 0 : last + 1
+    nextCursor = nil
+  }
+
   /// The events to read next, or nil when the page is done.
   func nextWindow() -> Window? {
     guard records.count < limit, !isAtEnd, scanned < Self.scannedEventsMax else { return nil }
@@ -63,6 +91,22 @@ struct TransactionScan {
     }
     let end = min(next + Self.windowEvents - 1, last)
     return Window(first: EventSequence(next), last: EventSequence(end))
+  }
+
+  /// What a reader found in the next window, after skipping what holds nothing of the account.
+  struct Step: Sendable {
+    let scan: TransactionScan
+    let window: Window?
+    let found: [PaymentRecord]
+  }
+
+  /// Skips, and reads the next window.
+  func step<FileSystem: LogFileSystem>(from reader: LogReader<FileSystem>) throws -> Step {
+    var scan = self
+    try scan.skip(with: reader)
+    guard let window = scan.nextWindow() else { return Step(scan: scan, window: nil, found: []) }
+    return Step(
+      scan: scan, window: window, found: try Self.read(window, filter: filter, from: reader))
   }
 
   /// Takes what a window held that is to be shown, in the order of the log.
