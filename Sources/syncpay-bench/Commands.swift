@@ -215,7 +215,7 @@ struct AllCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "all",
     abstract: "Every benchmark at its default size, in one report.",
-    discussion: "Takes about two minutes.")
+    discussion: "Takes about three minutes.")
 
   @OptionGroup var shared: SharedOptions
 
@@ -228,12 +228,15 @@ struct AllCommand: AsyncParsableCommand {
       var append = shared.toy ? AppendSettings.toy : AppendSettings()
       var replay = shared.toy ? ReplaySettings.toy : ReplaySettings()
       var merge = shared.toy ? MergeSettings.toy : MergeSettings()
+      var evidence = shared.toy ? EvidenceSettings.toy : EvidenceSettings()
       (http.seed, append.seed) = (shared.seed, shared.seed)
       (replay.seed, merge.seed) = (shared.seed, shared.seed)
+      evidence.seed = shared.seed
       http.daemon = daemon
       return [
         try await HTTPBenchmark(http).run(), try AppendBenchmark(append).run(),
-        try ReplayBenchmark(replay).run(), try MergeBenchmark(merge).run(),
+        try ReplayBenchmark(replay).run(), try VerifyBenchmark(evidence).run(),
+        try LookupBenchmark(evidence).run(), try MergeBenchmark(merge).run(),
       ]
     }
   }

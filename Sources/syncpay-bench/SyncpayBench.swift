@@ -7,7 +7,7 @@ struct SyncpayBench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "syncpay-bench",
     abstract:
-      "Measure payments over HTTP, failover, redundancy, restart, segment append, replay, merge.",
+      "Measure payments over HTTP, failover, redundancy, restart, append, replay, verify, lookup, merge.",
     discussion: """
       Every report names the machine, the commit, the build mode, the settings and the seed: a \
       figure without them says nothing. Figures are claimed by release builds only; a debug build \
@@ -21,11 +21,14 @@ struct SyncpayBench: AsyncParsableCommand {
         syncpay-bench restart --events 10000000
         syncpay-bench append --directory /var/lib/syncpay
         syncpay-bench replay --events 2000000 --format json
+        syncpay-bench verify --events 2000000
+        syncpay-bench lookup --directory /var/lib/syncpay
         syncpay-bench all
       """,
     subcommands: [
       HTTPCommand.self, FailoverCommand.self, RedundancyCommand.self, RestartCommand.self,
-      AppendCommand.self, ReplayCommand.self, MergeCommand.self, AllCommand.self,
+      AppendCommand.self, ReplayCommand.self, VerifyCommand.self, LookupCommand.self,
+      MergeCommand.self, AllCommand.self,
     ])
 }
 

@@ -36,6 +36,30 @@ import Testing
     #expect((2_500 * 60...2_500 * 130).contains(bytes))
   }
 
+  @Test(
+    .enabled(
+      if: FileManager.default.isExecutableFile(atPath: "/usr/bin/lz4"), "lz4 is not installed"))
+  func `verify finds the log intact on one core and on all`() throws {
+    let json = try printed(try VerifyBenchmark(.toy).run())
+    #expect(
+      json.results.compactMap { $0["path"] as? String } == [
+        "verify, all cores", "verify, one core", "SHA-256 of the records alone", "lz4 -t",
+      ])
+    for row in json.results { #expect(try row.number("events_per_second") > 0) }
+    #expect(json.settings["segments"] as? Int ?? 0 > 2)
+  }
+
+  @Test func `look-ups read kilobytes, warm and cold`() throws {
+    let section = try LookupBenchmark(.toy).run()
+    #expect(section.failures.isEmpty)
+    let json = try printed(section)
+    #expect(json.results.count == 10)
+    for row in json.results {
+      #expect(try row.number("p50_us") <= row.number("p99_us"))
+      #expect(try row.number("bytes_read") > 0)
+    }
+  }
+
   @Test func `a kept log is made once, and one of other sizes is not taken for it`() throws {
     let scratch = try ScratchDirectory()
     defer { scratch.remove() }

@@ -1,0 +1,87 @@
+import Bytes
+import HostFiles
+import Ledger
+import SegmentLog
+
+/// What the benchmarks over sealed segments are asked to do.
+struct EvidenceSettings: Sendable {
+  var events = 2_000_000
+  var accounts = 1_000
+  var batch = 1_000
+  /// A segment is closed before the batch that would make it longer.
+  var segmentByteCount: UInt64 = 8 << 20
+  var runs = 3
+  /// Look-ups of each kind.
+  var lookups = 500
+  var directory: String?
+  var seed: UInt64 = 1
+
+  static var toy: EvidenceSettings {
+    var settings = EvidenceSettings()
+    settings.events = 3_000
+    settings.accounts = 10
+    settings.batch = 100
+    settings.segmentByteCount = 32 << 10
+    settings.runs = 2
+    settings.lookups = 5
+    return settings
+  }
+}
+
+/// A log whose segments are sealed, all but the last: made anew.
+struct SealedLog {
+  let directory: String
+  private(set) var fileByteCount: UInt64 = 0
+  private(set) var recordsByteCount: UInt64 = 0
+  private(set) var segments: [String] = []
+  /// Ids of payments, drawn evenly from the whole log, with their times and accounts.
+  private(set) var samples: [Payment] = []
+
+  /// Makes the log of these settings in `directory`.
+  init(_ settings: EvidenceSettings, in directory: String) throws {
+    self.directory = directory
+    let files = PosixFileSystem()
+    var store = try SegmentStore.open(
+      files, directory: directory, clusterID: BatchMaker.cluster,
+      recovery: RecoveryOptions(keys: .payments), visiting: { _ in })
+    var maker = BatchMaker(accounts: settings.accounts, seed: settings.seed)
+    var ledger = LedgerState()
+    var outcomes: [Outcome] = []
+    var first: (index: LogIndex, digest: Digest256)?
+    var left = settings.events
+    let step = max(1, settings.events / settings.batch / settings.lookups)
+    while left > 0 {
+      Terminal.progress("making the log, \(left) payments to go …")
+      let made = try maker.records(min(left, settings.batch))
+      left -= made.count
+      let starts = store.currentSegmentByteCount > settings.segmentByteCount
+      let batch = try maker.close(made, startsSegment: starts)
+      try store.append([batch])
+      if let begun = first, batch.header.startsSegment {
+        try store.seal(
+          segment: begun.index, ledgerBefore: begun.digest, ledgerAfter: ledger.digest)
+      }
+      if batch.header.startsSegment { first = (batch.index, ledger.digest) }
+      outcomes.removeAll(keepingCapacity: true)
+      let records = batch.records
+      try ledger.apply(
+        firstSequence: batch.header.firstSequence, count: UInt64(batch.header.count),
+        records: records.span.bytes, batchHash: batch.header.hash, outcomes: &outcomes)
+      recordsByteCount += UInt64(records.count)
+      if Int(batch.index.rawValue).isMultiple(of: step) { samples.append(try Self.first(records)) }
+    }
+    try store.sync()
+    segments = try files.list(directory).filter { SegmentID(fileName: $0) != nil }
+      .map { "\(directory)/\($0)" }
+    for path in segments { fileByteCount += try files.open(path, .read).size() }
+  }
+
+  private static func first(_ records: [UInt8]) throws -> Payment {
+    let span = records.span.bytes
+    var cursor = RecordCursor(span)
+    guard let record = try cursor.next(in: span),
+      case .payment(let payment) = try Event(record, in: span)
+    else { throw BenchFailure("a batch has no payment.") }
+    return payment
+  }
+}
