@@ -94,3 +94,44 @@ struct LookupCommand: AsyncParsableCommand {
     try await shared.report { [try benchmark.run()] }
   }
 }
+
+/// `syncpay-bench tamper`.
+struct TamperCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tamper",
+    abstract: "Changes bytes of a large sealed segment, and shows that each is found in its batch.",
+    discussion: """
+      Not how fast, but whether: status 1 where a change is not found, or not where it is. The tests \
+      do the same to every byte of a small segment.
+      """)
+
+  @OptionGroup var shared: SharedOptions
+
+  @Option(help: "Bytes to change.")
+  var samples = 100
+
+  @Option(help: "Payments in the log: more than a segment of 64 MiB holds.")
+  var events = 1_800_000
+
+  @Option(help: "Where the log is made.")
+  var directory: String?
+
+  func validate() throws {
+    guard (1...1_000_000).contains(samples), (1...100_000_000).contains(events) else {
+      throw ValidationError("A number is out of its range.")
+    }
+  }
+
+  func run() async throws {
+    var settings = shared.toy ? .toy : EvidenceSettings()
+    if !shared.toy {
+      settings.events = events
+      settings.segmentByteCount = BatchMaker.segmentByteCountMax
+      settings.lookups = samples
+    }
+    settings.directory = directory
+    settings.seed = shared.seed
+    let benchmark = TamperBenchmark(settings)
+    try await shared.report { [try benchmark.run()] }
+  }
+}

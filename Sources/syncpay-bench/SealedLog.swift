@@ -36,6 +36,11 @@ struct SealedLog {
   private(set) var segments: [String] = []
   /// Ids of payments, drawn evenly from the whole log, with their times and accounts.
   private(set) var samples: [Payment] = []
+  /// Where the frames of the first segment begin, and the index that is due there: its file header, each
+  /// batch, its footer.
+  private(set) var frames: [(offset: UInt64, index: LogIndex)] = [(0, LogIndex(1))]
+  private var firstSegmentEnd = UInt64(SegmentHeader.byteCount)
+  private var isFirstSegmentOver = false
 
   /// Makes the log of these settings in `directory`.
   init(_ settings: EvidenceSettings, in directory: String) throws {
@@ -56,6 +61,7 @@ struct SealedLog {
       left -= made.count
       let starts = store.currentSegmentByteCount > settings.segmentByteCount
       let batch = try maker.close(made, startsSegment: starts)
+      noteFrame(batch)
       try store.append([batch])
       if let begun = first, batch.header.startsSegment {
         try store.seal(
@@ -74,6 +80,14 @@ struct SealedLog {
     segments = try files.list(directory).filter { SegmentID(fileName: $0) != nil }
       .map { "\(directory)/\($0)" }
     for path in segments { fileByteCount += try files.open(path, .read).size() }
+  }
+
+  /// Notes where a batch of the first segment begins, and, by the first of the next, where its footer does.
+  private mutating func noteFrame(_ batch: Batch) {
+    guard !isFirstSegmentOver else { return }
+    frames.append((firstSegmentEnd, batch.index))
+    isFirstSegmentOver = batch.header.startsSegment && batch.index > LogIndex(1)
+    firstSegmentEnd += UInt64(batch.bytes.count)
   }
 
   private static func first(_ records: [UInt8]) throws -> Payment {

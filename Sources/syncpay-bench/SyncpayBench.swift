@@ -23,12 +23,13 @@ struct SyncpayBench: AsyncParsableCommand {
         syncpay-bench replay --events 2000000 --format json
         syncpay-bench verify --events 2000000
         syncpay-bench lookup --directory /var/lib/syncpay
+        syncpay-bench tamper --samples 100
         syncpay-bench all
       """,
     subcommands: [
       HTTPCommand.self, FailoverCommand.self, RedundancyCommand.self, RestartCommand.self,
       AppendCommand.self, ReplayCommand.self, VerifyCommand.self, LookupCommand.self,
-      MergeCommand.self, AllCommand.self,
+      TamperCommand.self, MergeCommand.self, AllCommand.self,
     ])
 }
 

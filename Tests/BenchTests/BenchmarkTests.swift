@@ -49,6 +49,15 @@ import Testing
     #expect(json.settings["segments"] as? Int ?? 0 > 2)
   }
 
+  @Test func `changed bytes are found in their batches`() throws {
+    var settings = EvidenceSettings.toy
+    settings.lookups = 40
+    let section = try TamperBenchmark(settings).run()
+    #expect(section.failures.isEmpty)
+    let json = try printed(section)
+    #expect(try json.results.first?.number("located_to_their_batch") == 40)
+  }
+
   @Test func `look-ups read kilobytes, warm and cold`() throws {
     let section = try LookupBenchmark(.toy).run()
     #expect(section.failures.isEmpty)
