@@ -13,6 +13,8 @@ struct LogExpectation {
   var checkpoints: [FoundCheckpoint] = []
   /// Where to begin: what lies before is not read.
   var since: FoundCheckpoint?
+  /// The files of those that the log may end before: its node may have been behind.
+  var mayBeAhead: Set<String> = []
 }
 
 /// What re-reading every byte of one log found.
@@ -56,6 +58,8 @@ package struct LogVerification: Sendable {
   package private(set) var notes: [String] = []
   /// The checkpoints that tell of this very log.
   package private(set) var confirmed: [FoundCheckpoint] = []
+  /// Checkpoints that the log ends before, as it may.
+  package private(set) var unreached: [FoundCheckpoint] = []
   /// Each batch's hash, from ``firstIndex`` on.
   private(set) var hashes: [Digest256] = []
   /// The first segment that has no whole seal, and what is to be said of it if a later one has one:
@@ -326,6 +330,10 @@ extension LogVerification {
       }
       guard checkpoint.index >= firstIndex else { continue }
       guard let mark = marks[checkpoint.index] else {
+        if expecting.mayBeAhead.contains(found.path) {
+          unreached.append(found)
+          continue
+        }
         fault = contradiction(
           found, "the log ends before the batch that \(found.path) tells of")
         return

@@ -51,6 +51,10 @@ extension VerifyReport {
           + (newest.signers.isEmpty ? "" : ", signed by \(newest.signers.joined(separator: ", "))"))
     }
     for problem in checkpoints.problems { try writer.line("could not read: \(problem)") }
+    for found in unreached {
+      try writer.line(
+        "FAULT: all logs end before the batch that \(found.path) tells of")
+    }
     for equivocation in checkpoints.equivocations {
       try writer.line("FAULT: \(equivocation.sentence)")
     }
@@ -121,6 +125,10 @@ extension VerifyReport {
     json.key("equivocations")
     json.beginArray()
     for equivocation in checkpoints.equivocations { json.string(equivocation.sentence) }
+    json.endArray()
+    json.key("unreached_checkpoints")
+    json.beginArray()
+    for found in unreached { json.string(found.path) }
     json.endArray()
     json.key("unreadable_checkpoints")
     json.beginArray()

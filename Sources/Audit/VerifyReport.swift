@@ -59,10 +59,18 @@ package struct VerifyReport: Sendable {
   /// The signed checkpoints that were found.
   package let checkpoints: SignedCheckpoints
 
+  /// Checkpoints that none of the logs reaches: all have been cut.
+  package var unreached: [FoundCheckpoint] {
+    let logs = nodes.compactMap(\.log)
+    return logs.first?.unreached.filter { found in logs.allSatisfy { $0.unreached.contains(found) }
+    }
+      ?? []
+  }
+
   /// Whether anything is wrong: a fault, or a difference in what is committed.
   package var hasFault: Bool {
     nodes.contains { $0.fault != nil } || divergences.contains { !$0.isTail }
-      || !checkpoints.equivocations.isEmpty
+      || !checkpoints.equivocations.isEmpty || !unreached.isEmpty
   }
 
   /// Whether something could not be read.
@@ -104,7 +112,8 @@ package struct VerifyReport: Sendable {
           log: LogVerification(
             directory: source.log, isLedger: true,
             expecting: LogExpectation(
-              checkpoints: checkpoints.of(source.label, and: options.checkpointPaths), since: since),
+              checkpoints: checkpoints.of(source.label, and: options.checkpointPaths), since: since,
+              mayBeAhead: directories.count > 1 ? Set(options.checkpointPaths) : []),
             in: files, workers: options.workers, meter: meter),
           journal: source.journal.map {
             LogVerification(

@@ -67,6 +67,8 @@ struct Cosigning: Sendable {
   private let signer: NodeSigner
   /// Every node's keys, by number.
   private(set) var keys: [NodeID: NodeKeys]
+  /// Nodes of which something was told and nothing right has come since: it is told once.
+  private var suspects: Set<NodeID> = []
   /// Ascending.
   private var open: [Open] = []
   private var heard: [Heard] = []
@@ -113,18 +115,20 @@ struct Cosigning: Sendable {
       let note = try? SignedNote(parsing: message.note),
       let checkpoint = try? LogCheckpoint(note), checkpoint.cluster == cluster,
       theirs.haveSigned(note)
-    else { return effects.append(.note(.refused(peer))) }
+    else { return suspect(peer, .refused(peer), &effects) }
     if let known = keys[peer] {
-      guard known == theirs else { return effects.append(.note(.keyChanged(peer))) }
+      guard known == theirs else { return suspect(peer, .keyChanged(peer), &effects) }
     } else {
       keys[peer] = theirs
       effects.append(.keyLearned(peer, theirs))
     }
     let other = Heard(peer: peer, checkpoint: checkpoint, note: note)
     if let place = open.firstIndex(where: { $0.checkpoint.index == checkpoint.index }) {
-      let before = open[place].signers.count
-      merge(other, into: &open[place], &effects)
-      if open[place].signers.count > before { tell(open[place], membership, into: &effects) }
+      var entry = open[place]
+      merge(other, into: &entry, &effects)
+      guard entry.signers.count > open[place].signers.count else { return }
+      open[place] = entry
+      tell(entry, membership, into: &effects)
     } else if checkpoint.index > open.last?.checkpoint.index ?? .zero {
       heard.append(other)
       let count = heard.count { $0.peer == peer }
@@ -134,13 +138,21 @@ struct Cosigning: Sendable {
     }
   }
 
+  private mutating func suspect(
+    _ peer: NodeID, _ note: CosigningNote, _ effects: inout [CosigningEffect]
+  ) {
+    if suspects.insert(peer).inserted { effects.append(.note(note)) }
+  }
+
   /// Adds a node's signatures, if they are under the same text.
-  private func merge(
+  private mutating func merge(
     _ other: Heard, into entry: inout Open, _ effects: inout [CosigningEffect]
   ) {
     guard other.checkpoint == entry.checkpoint else {
-      return effects.append(.note(.contradicted(other.peer, other.checkpoint, other.note)))
+      let note = CosigningNote.contradicted(other.peer, other.checkpoint, other.note)
+      return suspect(other.peer, note, &effects)
     }
+    suspects.remove(other.peer)
     guard let keys = keys[other.peer], !entry.signers.contains(other.peer) else { return }
     for signature in keys.signatures(under: other.note) { entry.note.add(signature) }
     entry.signers = (entry.signers + [other.peer]).sorted()

@@ -145,6 +145,22 @@ import Testing
     #expect(report.nodes[0].fault?.index == LogIndex(40))
   }
 
+  @Test func `a node that was behind what was signed is no fault where another was not`() throws {
+    let signed = try SignedCluster()
+    let kept = try signed.write(
+      try signed.note(signed.checkpoint(at: 40)).description, "kept.checkpoint")
+    try PosixFileSystem().remove(signed.cluster.segment(1, first: 33))
+    let both = try signed.verify(signed.options([kept]), [1, 2])
+    #expect(!both.hasFault)
+    #expect(both.nodes[0].log?.unreached.map(\.path) == [kept])
+    try PosixFileSystem().remove(signed.cluster.segment(2, first: 33))
+    let neither = try signed.verify(signed.options([kept]), [1, 2])
+    #expect(neither.hasFault && neither.unreached.map(\.path) == [kept])
+    let transcript = Transcript()
+    try neither.write(.table, elapsed: .seconds(1), to: transcript.writer)
+    #expect(transcript.text.contains("FAULT: all logs end before"))
+  }
+
   @Test func `each part of a checkpoint is compared`() throws {
     let signed = try SignedCluster(batches: 20, events: 5)
     let right = try signed.checkpoint(at: 12)
