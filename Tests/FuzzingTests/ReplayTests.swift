@@ -4,15 +4,6 @@ import Testing
 
 /// What the fuzzer kept (`tools/fuzz.sh`): inputs that together reach all that it has reached.
 @Suite struct ReplayTests {
-  /// An input in the repository.
-  struct Input: CustomTestStringConvertible, Sendable {
-    let target: FuzzTarget
-    let path: String
-    var testDescription: String { "\(target.rawValue)/\((path as NSString).lastPathComponent)" }
-
-    var bytes: [UInt8] { FileManager.default.contents(atPath: path).map { [UInt8]($0) } ?? [] }
-  }
-
   /// Where the package is: this file lies in `Tests/FuzzingTests`.
   static let root: String = {
     let environment = ProcessInfo.processInfo.environment
@@ -22,17 +13,19 @@ import Testing
       .deletingLastPathComponent().path
   }()
 
-  static func inputs(_ target: FuzzTarget) -> [Input] {
+  static func inputs(_ target: FuzzTarget) -> [[UInt8]] {
     let folder = "\(root)/data/fuzz/\(target.rawValue)"
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    return names.sorted().map { Input(target: target, path: "\(folder)/\($0)") }
+    return names.sorted().map { name in
+      FileManager.default.contents(atPath: "\(folder)/\(name)").map { [UInt8]($0) } ?? []
+    }
   }
 
   @Test(arguments: FuzzTarget.allCases)
   func `every input of the corpus keeps every property`(target: FuzzTarget) {
     let inputs = Self.inputs(target)
     #expect(inputs.count > 10, "the corpus of \(target.rawValue) is there")
-    for input in inputs { input.bytes.withUnsafeBytes { target.run($0) } }
+    for input in inputs { input.withUnsafeBytes { target.run($0) } }
   }
 
   @Test(arguments: FuzzTarget.allCases)
