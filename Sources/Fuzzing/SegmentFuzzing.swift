@@ -29,8 +29,30 @@ enum SegmentFuzzing {
     let id = SegmentID(LogIndex(max(bytes.count < 40 ? 1 : integer(at: 32, in: bytes), 1)))
     let scanned = scan(id, bytes, &again)
     inspect(id, bytes, scanned)
+    lookUp(id, bytes)
     if let scanned, case .sealed(let footer) = scanned.tail {
       checkRewritten(scanned.segment, footer, bytes, &again)
+    }
+  }
+
+  /// Reads what a look-up reads, piece by piece, of a file that nobody has checked before.
+  private static func lookUp(_ id: SegmentID, _ bytes: [UInt8]) {
+    guard var lookup = try? SegmentLookup(id, FileInMemory.File(bytes)) else { return }
+    var stretches: [ClosedRange<EventSequence>] = []
+    for name in ["alice", "bob", "invoice-1"] {
+      stretches += (try? lookup.stretches(of: .account(Array(name.utf8)))) ?? []
+      stretches += (try? lookup.stretches(of: .id(Array(name.utf8)))) ?? []
+    }
+    stretches += [(try? lookup.stretch(atOrAfter: 0)) ?? nil].compactMap { $0 }
+    stretches.append(EventSequence(1)...EventSequence(.max))
+    for stretch in stretches {
+      var previous: BatchHeader?
+      try? lookup.visit(stretch) { batch in
+        precondition(batch.header.lastSequence >= stretch.lowerBound, "a batch of the stretch")
+        previous = batch.header
+        return true
+      }
+      precondition(previous.map { $0.firstSequence <= stretch.upperBound } ?? true)
     }
   }
 
