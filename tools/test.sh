@@ -11,6 +11,9 @@ compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || wanted+=(libfake
 [ -x /usr/sbin/chronyd ] || [ -x /usr/bin/chronyd ] || wanted+=(chrony)
 # A second reader of the segment format is in Python.
 [ -x /usr/bin/python3 ] || [ -x /usr/local/bin/python3 ] || wanted+=(python3)
+# A second implementation checks signatures with this; receipts are checked by ours alone without it.
+python3 -c 'import cryptography' 2>/dev/null || /usr/bin/python3 -c 'import cryptography' 2>/dev/null ||
+  wanted+=(python3-cryptography)
 # Tests of networks make namespaces with these; they also need to be root, and say so if not.
 [ -x /usr/sbin/ip ] || [ -x /sbin/ip ] || [ -x /usr/bin/ip ] || wanted+=(iproute2)
 [ -x /usr/sbin/nft ] || [ -x /sbin/nft ] || [ -x /usr/bin/nft ] || wanted+=(nftables)
