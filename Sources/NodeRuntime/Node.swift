@@ -274,7 +274,13 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
 }
 
 extension Node {
+  /// Most batches that the log may go on beyond a place that is signed.
+  private static var signedLagMax: UInt64 { 256 }
+
+  /// Signs a place of the log, but for those that a node far behind hurries past: nobody waits for them.
   private mutating func sign(_ checkpoint: LogCheckpoint, endsSegment: Bool) {
+    let lag = replica.raft.commit.rawValue - min(checkpoint.index, replica.raft.commit).rawValue
+    guard endsSegment || lag <= Self.signedLagMax else { return }
     var found: [CosigningEffect] = []
     let seconds = reading().correctedNanoseconds / 1_000_000_000
     cosigning?.reached(
