@@ -91,6 +91,23 @@ package struct PosixFileSystem: LogFileSystem {
     try check(Glibc.rename(path, newPath), .rename, path)
   }
 
+  /// Makes a symbolic link (symlink(2)).
+  package func link(_ path: String, to target: String) throws(FileError) {
+    try check(symlink(target, path), .link, path)
+  }
+
+  /// Where a symbolic link leads (readlink(2)); nil where the file is none.
+  package func linkTarget(_ path: String) throws(FileError) -> String? {
+    var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+    let count = buffer.withUnsafeMutableBytes { bytes -> Int in
+      guard let start = bytes.baseAddress else { return 0 }
+      return readlink(path, start.assumingMemoryBound(to: CChar.self), bytes.count)
+    }
+    if count >= 0 { return String(decoding: buffer[..<count], as: UTF8.self) }
+    guard errno == EINVAL else { throw FileError(operation: .link, path: path, errno: errno) }
+    return nil
+  }
+
   /// Makes creations, removals and renames in a directory durable.
   package func syncDirectory(_ directory: String) throws(FileError) {
     let descriptor = try retrying(.syncDirectory, directory) {

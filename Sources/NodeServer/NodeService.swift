@@ -87,6 +87,7 @@ struct RunningNode: Sendable {
   private let core: NodeCore
   private let environment: LoopEnvironment
   private let timeServers: TimeServerClient
+  private let archive: ArchiveService
   private let lock: LockBox
 
   static func start(_ settings: NodeSettings, logger: Logger) async throws -> RunningNode {
@@ -137,7 +138,11 @@ struct RunningNode: Sendable {
     let core = NodeCore(loop: loop, environment: environment, node: node)
     let running = RunningNode(
       settings: settings, logger: logger, group: group, pools: pools, snapshots: snapshots,
-      core: core, environment: environment, timeServers: timeServers, lock: lock)
+      core: core, environment: environment, timeServers: timeServers,
+      archive: ArchiveService(
+        loop: loop, pool: pools.background, log: recovered.logDirectory,
+        archive: settings.archiveDirectory, environment: environment, logger: logger),
+      lock: lock)
     do {
       try await loop.flatSubmit { () -> EventLoopFuture<Void> in
         transport.delegate = core
@@ -151,7 +156,10 @@ struct RunningNode: Sendable {
           core.setDiskShort(room.isShort)
         }
         timeServers.answered = { core.timeServerAnswered($0, $1, $2) }
-        return transport.start().map { core.start() }
+        return transport.start().map {
+          core.start()
+          running.archive.start()
+        }
       }.get()
     } catch {
       await running.stop()
@@ -266,6 +274,7 @@ extension RunningNode {
     try? await loop.flatSubmit { environment.storage.drained() }.get()
     try? await loop.flatSubmit {
       core.stop()
+      archive.stop()
       timeServers.close()
       return environment.transport.close()
     }.get()

@@ -22,6 +22,8 @@ package enum FileOperation: String, Hashable, Sendable {
   case remove
   /// Renaming a file.
   case rename
+  /// Making or reading a symbolic link.
+  case link
   /// Bringing a directory's entries to stable storage.
   case syncDirectory
   /// Mapping a file into memory.
@@ -101,6 +103,10 @@ package protocol LogFileSystem: Sendable {
   func remove(_ path: String) throws(FileError)
   /// Renames a file, in place of one that has the new name.
   func rename(_ path: String, to newPath: String) throws(FileError)
+  /// Makes a symbolic link at `path`, which must be free, to the absolute path `target`.
+  func link(_ path: String, to target: String) throws(FileError)
+  /// Where a symbolic link leads; nil where the file is none.
+  func linkTarget(_ path: String) throws(FileError) -> String?
   /// Makes creations, removals and renames in a directory durable.
   func syncDirectory(_ directory: String) throws(FileError)
   /// How many bytes may still be written to the disk that a directory is on; nil: nobody knows.
@@ -108,6 +114,14 @@ package protocol LogFileSystem: Sendable {
 }
 
 extension LogFileSystem {
+  /// There are no links here (`ENOTSUP`).
+  package func link(_ path: String, to target: String) throws(FileError) {
+    throw FileError(operation: .link, path: path, errno: 95)
+  }
+
+  /// There are no links here.
+  package func linkTarget(_ path: String) throws(FileError) -> String? { nil }
+
   /// Nobody knows.
   package func freeByteCount(_ directory: String) -> UInt64? { nil }
 }

@@ -100,7 +100,7 @@ package final class SimulatedDisk: LogFileSystem, @unchecked Sendable {
       faults.failsNextRead = false
       throw hit(operation, path, errno: 5)
     case .list, .createDirectory, .open, .read, .write, .size, .sync, .truncate, .preallocate,
-      .remove, .rename, .syncDirectory, .map, .lock:
+      .remove, .rename, .link, .syncDirectory, .map, .lock:
       break
     }
   }

@@ -15,6 +15,8 @@ package struct NodeSettings: Sendable {
   package var name: String
   /// Where its log lies.
   package var dataDirectory: String
+  /// Where old segments go, an absolute path; empty: they stay.
+  package var archiveDirectory: String
   /// The cluster's name.
   package var clusterName: String
   /// The peer listeners of the first voters, or, for a node that joins, of those it knows.
@@ -38,7 +40,7 @@ package struct NodeSettings: Sendable {
   package static let tickMilliseconds = 10
 
   init(
-    id: NodeID, name: String, dataDirectory: String, clusterName: String,
+    id: NodeID, name: String, dataDirectory: String, archiveDirectory: String, clusterName: String,
     members: [(id: NodeID, address: HostPort)], isJoining: Bool, peerBind: HostPort,
     timeServers: [HostPort],
     logLevel: Logger.Level, httpHost: String, integers: [String: Int]
@@ -46,6 +48,7 @@ package struct NodeSettings: Sendable {
     self.id = id
     self.name = name
     self.dataDirectory = dataDirectory
+    self.archiveDirectory = archiveDirectory
     self.clusterName = clusterName
     self.members = members
     self.isJoining = isJoining

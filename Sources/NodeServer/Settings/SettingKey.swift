@@ -128,6 +128,10 @@ extension SettingKey {
     "storage.reserve_bytes", .integer(default: 268_435_456, 0...1_099_511_627_776),
     "While less is free on the data directory's disk, payments are refused with 507; with less than a"
       + " quarter of it, nothing more is written to the log. 0: the disk is not looked at.")
+  static let archiveDirectory = SettingKey(
+    "archive.directory", .text(default: ""),
+    "Where sealed segments go when the rule archive.after_days says so, an absolute path; empty: they"
+      + " stay. Never share one between nodes.")
   static let scrubBytes = SettingKey(
     "scrub.bytes_per_second", .integer(default: 8_388_608, 0...1_073_741_824),
     "How fast sealed segments are read from the disk and checked, on average; 0: only those that a"
@@ -177,7 +181,8 @@ extension SettingKey {
 
   /// Every setting, in the order of the documents.
   package static let all: [SettingKey] = [
-    nodeID, nodeName, dataDirectory, clusterName, clusterMembers, clusterJoin, peerBind, httpHost,
+    nodeID, nodeName, dataDirectory, archiveDirectory, clusterName, clusterMembers, clusterJoin,
+    peerBind, httpHost,
     httpPort,
     httpConnectionsMax, httpBodyBytesMax, httpIdleSeconds, httpThreads, paymentUnitsMax,
     pendingMax, answerMilliseconds, resendMilliseconds, heartbeat, electionMin, electionMax,

@@ -28,6 +28,15 @@ package struct SettingsLoader: Sendable {
     reader = ConfigReader(providers: providers)
   }
 
+  private func archive() async throws(SettingsProblem) -> String {
+    let path = try await text(.archiveDirectory, emptyMeans: "")
+    guard path.isEmpty || path.hasPrefix("/") else {
+      throw .wrongKind(
+        key: SettingKey.archiveDirectory.name, reason: "\"\(path)\" is no absolute path")
+    }
+    return path
+  }
+
   /// The settings, checked one by one and against each other.
   package func load() async throws(SettingsProblem) -> NodeSettings {
     var integers: [String: Int] = [:]
@@ -56,6 +65,7 @@ package struct SettingsLoader: Sendable {
     let settings = NodeSettings(
       id: id, name: name,
       dataDirectory: try await text(.dataDirectory, emptyMeans: "data/\(name)"),
+      archiveDirectory: try await archive(),
       clusterName: try await text(.clusterName, emptyMeans: "syncpay"), members: members,
       isJoining: isJoining, peerBind: bind,
       timeServers: try Self.servers(try await list(.timeServers)),
