@@ -140,6 +140,8 @@ extension LedgerError {
       "event \(sequence.rawValue) is of kind \(kind), which a newer version wrote"
     case .countMismatch(let expected, let found):
       "it should hold \(expected) events and holds \(found) or more"
+    case .pastUnreadable(let segment):
+      "\(SegmentID(segment).fileName) cannot be searched for an old transaction id"
     case .broken: "an earlier batch failed"
     }
   }

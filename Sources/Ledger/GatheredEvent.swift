@@ -24,8 +24,10 @@ struct GatheredEvent: BitwiseCopyable {
   var senderHash, receiverHash: UInt32
   /// Where the names lie in the records.
   var sender, receiver: Place
-  /// The hash of the id for an index of the log, while there is one to be made.
-  var idHash: UInt64 = 0
+  /// Where a text id lies in the records; empty for a compact one.
+  var id = Place(0..<0)
+  /// 1 + where the log's answer is, for an id that was let go of; 0: there is none.
+  var answer: Int32 = 0
 
   /// An event without money in it.
   static let noted = GatheredEvent(

@@ -46,6 +46,9 @@ package struct LedgerLoader: ~Copyable {
       try ledger.accounts.load(itemCount, from: &reader, in: piece, head)
       if ledger.accounts.count == Int(head.accountCount) { try ledger.accounts.endLoading() }
     case .applied: try ledger.bitmap.load(itemCount, from: &reader, in: piece, head)
+    case .agedRejections:
+      try ledger.aged.load(rejections: itemCount, from: &reader, in: piece, head)
+    case .agedIDs: try ledger.aged.load(ids: itemCount, from: &reader, in: piece, head)
     case .transactions:
       for _ in 0..<itemCount { try ledger.transactions.loadPage(from: &reader, in: piece, head) }
     }
@@ -57,7 +60,9 @@ package struct LedgerLoader: ~Copyable {
     if !hasFacts { return .cluster }
     if ledger.accounts.count < Int(head.accountCount) { return .accounts }
     if ledger.bitmap.count < head.counts.events { return .applied }
-    return ledger.transactions.isLoading ? .transactions : nil
+    if ledger.transactions.isLoading { return .transactions }
+    if UInt64(ledger.aged.rejections.count) < head.agedRejectionCount { return .agedRejections }
+    return ledger.aged.filter.count < head.agedIDCount ? .agedIDs : nil
   }
 
   /// The ledger, when all pieces have come.
@@ -74,6 +79,7 @@ extension LedgerState {
     self.init(seed: head.seed)
     self.exponents = exponents
     transactions = TransactionTable(loadingWithSeed: head.seed)
+    aged.through = head.agedThrough
     counts = head.counts
     lastSequence = head.lastSequence
     digest = head.digest
@@ -124,6 +130,39 @@ extension AccountTable {
         throw .invalidField("ledger.account.repeated", offset: number)
       }
       places[slot] = UInt64(hash) << 32 | UInt64(number + 1)
+    }
+  }
+}
+
+extension AgedTransactions {
+  fileprivate mutating func load(
+    rejections itemCount: Int, from reader: inout ByteReader, in piece: borrowing RawSpan,
+    _ head: LedgerSnapshotHead
+  ) throws(DecodeError) {
+    for _ in 0..<itemCount {
+      let rejection = try reader.integer(UInt64.self, in: piece)
+      let last = rejections.count == 0 ? 0 : rejections[rejections.count - 1]
+      let code = OutcomeCode(rawValue: UInt8(truncatingIfNeeded: rejection))
+      guard rejection >> 8 > last >> 8, rejection >> 8 <= head.agedThrough.rawValue,
+        let code, code.isRejection, code != .idReused
+      else { throw .invalidField("ledger.agedRejections", offset: reader.offset - 8) }
+      rejections.append(rejection)
+    }
+  }
+
+  fileprivate mutating func load(
+    ids itemCount: Int, from reader: inout ByteReader, in piece: borrowing RawSpan,
+    _ head: LedgerSnapshotHead
+  ) throws(DecodeError) {
+    for _ in 0..<itemCount {
+      let top = UInt64(try reader.integer(UInt8.self, in: piece))
+      let entry = UInt64(try reader.integer(UInt32.self, in: piece))
+      let before = filter.count
+      filter.insert(top << 56 | entry << 24)
+      // Each stands there once.
+      guard entry > 0, filter.count == before + 1 else {
+        throw .invalidField("ledger.agedIDs", offset: reader.offset - 5)
+      }
     }
   }
 }

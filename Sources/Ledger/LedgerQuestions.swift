@@ -2,16 +2,20 @@ package import Bytes
 
 extension LedgerState {
   /// What is known of a transaction id, as of ``lastSequence``.
-  package func lookup(_ id: TransactionID) -> TransactionLookup {
-    let entry = transactions.find(TransactionKey(id))
+  ///
+  /// Errors: only the log could tell, and it cannot be read there.
+  package func lookup(_ id: TransactionID) throws(PastProblem) -> TransactionLookup {
+    let entry = try known(id)
     if entry.isEmpty { return .unknown }
     return entry.code == .applied
       ? .applied(entry.sequence) : .rejected(entry.sequence, entry.code)
   }
 
   /// What logging `draft` would meet, as of ``lastSequence``.
-  package func precheck(_ draft: PaymentDraft) -> Precheck {
-    let entry = transactions.find(TransactionKey(draft.id))
+  ///
+  /// Errors: only the log could tell, and it cannot be read there.
+  package func precheck(_ draft: PaymentDraft) throws(PastProblem) -> Precheck {
+    let entry = try known(draft.id)
     if entry.isEmpty { return .new }
     var writer = ByteWriter(capacity: 256)
     draft.encodeTexts(into: &writer)

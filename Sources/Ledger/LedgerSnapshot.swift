@@ -4,7 +4,7 @@ import Bytes
 /// checked and read by itself.
 package enum LedgerSnapshot {
   /// The version that the first piece carries.
-  static let version: UInt8 = 1
+  static let version: UInt8 = 2
   /// Most bytes of one piece.
   package static let pieceByteCountMax = 1 << 20
   /// Bytes before a piece's items: kind, zeros, and how many items there are.
@@ -30,6 +30,8 @@ package enum LedgerSnapshot {
     case accounts = 3
     case applied = 4
     case transactions = 5
+    case agedRejections = 6
+    case agedIDs = 7
   }
 }
 
@@ -47,7 +49,16 @@ struct LedgerSnapshotHead {
   /// Bits of the transaction table's directory.
   var depth: UInt64
 
-  static let byteCount = 8 + 8 + 8 + 32 + 5 * 8 + 4 * 8 + Currency.codeCount
+  /// Events up to here are in the log alone.
+  var agedThrough: EventSequence
+  var agedIDCount: UInt64
+  var agedRejectionCount: UInt64
+
+  static let byteCount = 8 + 8 + 8 + 32 + 5 * 8 + 7 * 8 + Currency.codeCount
+  /// Bytes of an id that was let go of.
+  static let agedIDByteCount = 5
+  /// Bytes of a refused transaction that was let go of.
+  static let agedRejectionByteCount = 8
 }
 
 extension LedgerSnapshotHead {
@@ -60,6 +71,9 @@ extension LedgerSnapshotHead {
     transactionCount = UInt64(ledger.transactions.count)
     segmentCount = UInt64(ledger.transactions.segments.count)
     depth = UInt64(ledger.transactions.depth)
+    agedThrough = ledger.aged.through
+    agedIDCount = ledger.aged.filter.count
+    agedRejectionCount = UInt64(ledger.aged.rejections.count)
   }
 
   func encode(exponents: borrowing FlatStorage<UInt8>) -> [UInt8] {
@@ -73,7 +87,8 @@ extension LedgerSnapshotHead {
     digest.withBytes { writer.append(contentsOf: $0) }
     for count in [
       counts.events, counts.applied, counts.duplicates, counts.rejected, counts.noted,
-      accountCount, transactionCount, segmentCount, depth,
+      accountCount, transactionCount, segmentCount, depth, agedThrough.rawValue, agedIDCount,
+      agedRejectionCount,
     ] {
       writer.integer(count)
     }
@@ -105,6 +120,9 @@ extension LedgerSnapshotHead {
     transactionCount = try reader.integer(UInt64.self, in: piece)
     segmentCount = try reader.integer(UInt64.self, in: piece)
     depth = try reader.integer(UInt64.self, in: piece)
+    agedThrough = EventSequence(try reader.integer(UInt64.self, in: piece))
+    agedIDCount = try reader.integer(UInt64.self, in: piece)
+    agedRejectionCount = try reader.integer(UInt64.self, in: piece)
     try check(byteCount: byteCount)
     for code in 0..<Currency.codeCount {
       let mark = try reader.integer(UInt8.self, in: piece)
@@ -131,5 +149,11 @@ extension LedgerSnapshotHead {
     guard depth <= UInt64(TransactionTable.directoryDepthMax), segmentCount >= 1,
       segmentCount <= 1 << depth
     else { throw .invalidField("ledger.segmentCount", offset: 112) }
+    guard agedThrough <= lastSequence, agedIDCount <= counts.events,
+      agedIDCount <= byteCount / UInt64(Self.agedIDByteCount),
+      agedRejectionCount <= agedThrough.rawValue,
+      agedRejectionCount <= byteCount / UInt64(Self.agedRejectionByteCount),
+      (agedIDCount == 0) || lastSequence > .zero
+    else { throw .invalidField("ledger.aged", offset: 128) }
   }
 }

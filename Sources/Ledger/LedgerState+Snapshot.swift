@@ -4,11 +4,13 @@ extension LedgerState {
   /// Writes the ledger as pieces of at most ``LedgerSnapshot/pieceByteCountMax`` bytes, in order:
   /// what ``LedgerLoader`` reads. A span is good during its call only.
   ///
-  /// Precondition: no batch has failed midway. Errors are those of `emit`.
+  /// Precondition: no batch has failed midway, and ``gatherHeld()`` came before. Errors are those of
+  /// `emit`.
   package borrowing func writeSnapshot<E: Error>(
     _ emit: (borrowing RawSpan) throws(E) -> Void
   ) throws(E) {
     precondition(!isBroken, "half a batch is no ledger")
+    precondition(!aged.hasTable, "one table holds all that is held")
     let head = LedgerSnapshotHead(self).encode(exponents: exponents)
     try emit(head.span.bytes)
     var pieces = PieceBuffer()
@@ -16,6 +18,37 @@ extension LedgerState {
     try accounts.write(to: &pieces, emit)
     try bitmap.write(to: &pieces, emit)
     try transactions.write(to: &pieces, emit)
+    try aged.write(to: &pieces, emit)
+  }
+}
+
+extension AgedTransactions {
+  /// The refused ones, then 40 bits of the place of each id.
+  borrowing func write<E: Error>(
+    to pieces: inout PieceBuffer, _ emit: (borrowing RawSpan) throws(E) -> Void
+  ) throws(E) {
+    pieces.start(.agedRejections)
+    for index in 0..<rejections.count {
+      let rejection = rejections[index]
+      try pieces.reserve(LedgerSnapshotHead.agedRejectionByteCount, emit)
+      pieces.append(LedgerSnapshotHead.agedRejectionByteCount) { target in
+        target.storeBytes(of: rejection.littleEndian, as: UInt64.self)
+        return LedgerSnapshotHead.agedRejectionByteCount
+      }
+    }
+    try pieces.finish(emit)
+    pieces.start(.agedIDs)
+    try filter.forEach { (place: UInt64) throws(E) in
+      try pieces.reserve(LedgerSnapshotHead.agedIDByteCount, emit)
+      pieces.append(LedgerSnapshotHead.agedIDByteCount) { target in
+        target.storeBytes(of: UInt8(truncatingIfNeeded: place >> 56), as: UInt8.self)
+        target.storeBytes(
+          of: UInt32(truncatingIfNeeded: place >> 24).littleEndian, toByteOffset: 1,
+          as: UInt32.self)
+        return LedgerSnapshotHead.agedIDByteCount
+      }
+    }
+    try pieces.finish(emit)
   }
 }
 

@@ -12,9 +12,15 @@ package struct LedgerState: ~Copyable, Sendable {
   package static let sequenceMax = EventSequence(1 << 55 - 1)
   /// Events that are decoded together before they are applied one by one: enough to overlap their
   /// cache misses, few enough to stay in the first-level cache.
-  private static let groupCountMax = 32
+  static let groupCountMax = 32
 
   var transactions: TransactionTable
+  /// What ``transactions`` has let go of.
+  var aged: AgedTransactions
+  /// The log that is asked for what has been let go of; nil: nothing ever is.
+  var past: (any PastTransactions)?
+  /// About how many transactions are held before older ones are let go of.
+  var heldCount = LedgerState.heldCountDefault
   var accounts: AccountTable
   var bitmap = AppliedBitmap()
   /// Per currency code: 1 + the exponent that its first payment fixed; 0 where there was none.
@@ -25,9 +31,9 @@ package struct LedgerState: ~Copyable, Sendable {
   /// Changes of a batch, which hold from the next batch on.
   private var changes: [Event] = []
   /// The events being applied; empty between calls but for its room.
-  private var group = FlatStorage<GatheredEvent>(capacity: groupCountMax)
+  var group = FlatStorage<GatheredEvent>(capacity: groupCountMax)
   /// Where ``touchGroup()`` leaves what it read, so that the reads are not optimized away.
-  private var touched: UInt64 = 0
+  var touched: UInt64 = 0
 
   /// Gathers what the payments can be found by.
   var collector = KeyCollector()
@@ -51,6 +57,7 @@ package struct LedgerState: ~Copyable, Sendable {
   package init(seed: UInt64 = 0x5eed, canary: LedgerCanary = []) {
     self.canary = canary
     transactions = TransactionTable(seed: seed)
+    aged = AgedTransactions(seed: seed)
     accounts = AccountTable(seed: seed ^ Mixing.multiplier2)
     exponents = FlatStorage(repeating: 0, count: Currency.codeCount)
   }
@@ -65,6 +72,15 @@ package struct LedgerState: ~Copyable, Sendable {
     firstSequence: EventSequence, count: UInt64, records: borrowing RawSpan,
     batchHash: Digest256, outcomes: inout [Outcome]
   ) throws(LedgerError) {
+    try prepare(firstSequence: firstSequence, count: count, records: records)
+    applyPrepared(records: records, batchHash: batchHash, outcomes: &outcomes)
+  }
+
+  /// Decodes a batch, and finds out all that could keep it from being applied; changes nothing. After
+  /// ``LedgerError/pastUnreadable(segment:)`` it can be tried again.
+  package mutating func prepare(
+    firstSequence: EventSequence, count: UInt64, records: borrowing RawSpan
+  ) throws(LedgerError) {
     guard !isBroken else { throw .broken }
     guard firstSequence == lastSequence.next else {
       throw .sequenceGap(expected: lastSequence.next, found: firstSequence)
@@ -74,43 +90,57 @@ package struct LedgerState: ~Copyable, Sendable {
     }
     // Until the end is reached: whoever catches an error must not go on with half a batch.
     isBroken = true
-    var accumulator = OutcomeAccumulator()
-    var cursor = RecordCursor(records)
-    var found: UInt64 = 0
-    while true {
-      try gather(&cursor, in: records, firstSequence.rawValue + found, room: count - found)
-      if group.count == 0 { break }
-      touchGroup()
-      for index in 0..<group.count {
-        let sequence = EventSequence(firstSequence.rawValue + found)
-        settle(group[index], sequence, in: records, &accumulator, &outcomes)
-        found += 1
-      }
+    try gather(records, firstSequence.rawValue, count: count)
+    do throws(PastProblem) { try resolveAged(in: records) } catch {
+      // Nothing has been changed: the same batch can be applied when the log is whole again.
+      changes.removeAll()
+      isBroken = false
+      throw .pastUnreadable(segment: error.segment)
     }
-    guard found == count else { throw .countMismatch(expected: count, found: found) }
+  }
+
+  /// Applies the batch that has just been prepared.
+  package mutating func applyPrepared(
+    records: borrowing RawSpan, batchHash: Digest256, outcomes: inout [Outcome]
+  ) {
+    precondition(isBroken, "prepared, and not applied yet")
+    let firstSequence = lastSequence.next
+    let count = UInt64(group.count)
+    var accumulator = OutcomeAccumulator()
+    var start = 0
+    while start < group.count {
+      let end = min(start + Self.groupCountMax, group.count)
+      touchGroup(start..<end)
+      for index in start..<end {
+        let sequence = EventSequence(firstSequence.rawValue + UInt64(index))
+        settle(group[index], sequence, in: records, &accumulator, &outcomes)
+      }
+      start = end
+    }
     for change in changes { cluster.take(change) }
     changes.removeAll()
     lastSequence = EventSequence(lastSequence.rawValue + count)
     digest = accumulator.digest(
       after: digest, batchHash: batchHash, firstSequence: firstSequence, count: count)
     isBroken = false
+    age(group.count)
   }
 
-  /// Decodes the next group of events into ``group``; at most `room` records may come.
+  /// Decodes the events of a batch into ``group``: `count` records, no more and no fewer.
   private mutating func gather(
-    _ cursor: inout RecordCursor, in records: borrowing RawSpan, _ first: UInt64, room: UInt64
+    _ records: borrowing RawSpan, _ first: UInt64, count: UInt64
   ) throws(LedgerError) {
     group.removeAll()
-    while group.count < Self.groupCountMax {
+    var cursor = RecordCursor(records)
+    while true {
       let sequence = EventSequence(first &+ UInt64(group.count))
       let record: Record?
       do { record = try cursor.next(in: records) } catch {
         throw .damagedRecord(sequence: sequence, error: error)
       }
-      guard let record else { return }
-      guard UInt64(group.count) < room else {
-        let before = first - lastSequence.next.rawValue
-        throw .countMismatch(expected: before + room, found: before + room + 1)
+      guard let record else { break }
+      guard UInt64(group.count) < count else {
+        throw .countMismatch(expected: count, found: count + 1)
       }
       guard let kind = record.kind else {
         throw .unknownKind(record.kindNumber, sequence: sequence)
@@ -118,6 +148,9 @@ package struct LedgerState: ~Copyable, Sendable {
       do { group.append(try gathered(record, kind, in: records)) } catch {
         throw .damagedRecord(sequence: sequence, error: error)
       }
+    }
+    guard UInt64(group.count) == count else {
+      throw .countMismatch(expected: count, found: UInt64(group.count))
     }
   }
 
@@ -139,7 +172,7 @@ package struct LedgerState: ~Copyable, Sendable {
         senderHash: accounts.hash(payment.sender, in: records, payment.currency),
         receiverHash: accounts.hash(payment.receiver, in: records, payment.currency),
         sender: .init(payment.sender), receiver: .init(payment.receiver),
-        idHash: collector.isCollecting ? collector.keys.hash.id(of: payment, in: records) : 0)
+        id: .init(payment.idText))
     case .clockReport: try ClockReport.check(record.body, in: records)
     case .beacon: _ = try Event.beaconStamp(record.body, in: records)
     case .membership, .policy, .leadership: changes.append(try Event(record, in: records))
@@ -148,14 +181,15 @@ package struct LedgerState: ~Copyable, Sendable {
   }
 
   /// Brings what the group will need into the cache, all of it at once.
-  private mutating func touchGroup() {
+  private mutating func touchGroup(_ events: Range<Int>) {
     var sum = touched
-    for index in 0..<group.count {
+    for index in events {
       sum &+= transactions.touch(group[index].place)
+      if aged.hasTable { sum &+= aged.table.touch(group[index].place) }
       sum &+= accounts.touchPlace(group[index].senderHash)
       sum &+= accounts.touchPlace(group[index].receiverHash)
     }
-    for index in 0..<group.count {
+    for index in events {
       sum &+= accounts.touchAccount(group[index].senderHash)
       sum &+= accounts.touchAccount(group[index].receiverHash)
     }
@@ -189,7 +223,11 @@ package struct LedgerState: ~Copyable, Sendable {
     isMoved: Bool
   ) {
     let event = collector.begin(sequence)
-    collector.keys.noteID(payment.idHash, event: event)
+    let hash = collector.keys.hash
+    collector.keys.noteID(
+      payment.key.isText
+        ? hash.hash(payment.id.range, in: records)
+        : hash.hash(bigEndian: payment.key.high, payment.key.low), event: event)
     if !isMoved || accounts.mark(moved.sender, collector.mark) {
       collector.keys.noteName(payment.sender.range, in: records, event: event)
     }
@@ -204,7 +242,13 @@ package struct LedgerState: ~Copyable, Sendable {
     _ senderBalance: inout Int128, _ receiverBalance: inout Int128
   ) -> Outcome {
     let location = transactions.locate(payment.key, at: payment.place)
-    let earlier = location.entry
+    var earlier = location.entry
+    if earlier.isEmpty {
+      if aged.hasTable {
+        earlier = aged.table.locate(payment.key, at: payment.place).entry
+      }
+      if payment.answer > 0 { earlier = aged.answers[Int(payment.answer) - 1].entry }
+    }
     guard earlier.isEmpty else {
       if canary.contains(.appliesAgain) {
         return Outcome(move(payment, in: records, &senderBalance, &receiverBalance))

@@ -81,6 +81,10 @@ public enum LedgerError: Error, Hashable, Sendable {
   case unknownKind(UInt8, sequence: EventSequence)
   /// The batch holds `found` records (or more) and was said to hold `expected`.
   case countMismatch(expected: UInt64, found: UInt64)
+  /// The log cannot say whether an id of the batch is in it: a segment, or its index, is not what was
+  /// written. Nothing was changed: the batch can be applied when the segment that begins at this index
+  /// has been mended; zero: none is to blame.
+  case pastUnreadable(segment: LogIndex)
   /// An earlier batch failed midway; this ledger must be rebuilt from the log.
   case broken
 }

@@ -47,6 +47,11 @@ public struct TransactionID: Hashable, Sendable {
 
   private init(form: Form) { self.form = form }
 
+  /// The id whose text a checked record has at `range`.
+  init(stored range: Range<Int>, in records: borrowing RawSpan) {
+    self.init(form: .text(records.extracting(range).withUnsafeBytes { [UInt8]($0) }))
+  }
+
   /// The id with this text.
   public init(validating text: String) throws(TransactionIDProblem) {
     let bytes = Array(text.utf8)

@@ -260,6 +260,8 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
         environment.setMembers(members)
       case .checkpoint(let checkpoint, let endsSegment): sign(checkpoint, endsSegment: endsSegment)
       case .note(let note): environment.note(.replica(note))
+      case .suspect(let segment):
+        if segment > .zero { environment.suspect(SegmentID(segment)) }
       case .halt(let reason):
         isHalted = true
         environment.halt(reason)

@@ -3,6 +3,7 @@ package import ClockSync
 package import Ledger
 package import Raft
 package import Replica
+package import SegmentLog
 
 /// The two clocks of a host at one instant.
 package struct HostTime: Hashable, Sendable {
@@ -67,6 +68,8 @@ package protocol NodeEnvironment {
   func learned(_ keys: NodeKeys, of node: NodeID)
   /// Tells the operator.
   func note(_ note: NodeNote)
+  /// A sealed segment is to be checked, and mended, before the node can apply anything more.
+  func suspect(_ segment: SegmentID)
   /// Stops the process: going on would break a promise.
   func halt(_ reason: String)
 }

@@ -30,23 +30,36 @@ struct RecoveryStart<FileSystem: LogFileSystem> {
     var limit = LogIndex(.max)
     while let snapshot = snapshots.newest(through: limit, { notes.append($0) }) {
       let point = snapshot.point
+      let positions = LogPositions()
       do throws(LogError) {
         return try open(
-          snapshot.recovery(configuration, knownCommitted: knownDurable), from: point, notes)
+          snapshot.recovery(asking(positions), knownCommitted: knownDurable), from: point,
+          positions,
+          notes)
       } catch {
         guard let problem = Self.unfitness(error) else { throw error }
         notes.append(SnapshotNote(id: SnapshotID(point.applied.index), problem: problem))
         limit = point.applied.index.previous
       }
     }
+    let positions = LogPositions()
     let recovery = ReplicaRecovery(
-      configuration: configuration, knownCommitted: knownDurable,
+      configuration: asking(positions), knownCommitted: knownDurable,
       ledger: LedgerState(seed: ledgerSeed, canary: configuration.ledgerCanary))
-    return try open(recovery, from: nil, notes)
+    return try open(recovery, from: nil, positions, notes)
+  }
+
+  /// The configuration of a replica that asks this log for old transactions.
+  private func asking(_ positions: LogPositions) -> ReplicaConfiguration {
+    var configuration = configuration
+    configuration.past = SegmentHistory(
+      LogReader(files, directory: logDirectory, positions: positions))
+    return configuration
   }
 
   private func open(
-    _ beginning: consuming ReplicaRecovery, from point: RecoveryPoint?, _ notes: [SnapshotNote]
+    _ beginning: consuming ReplicaRecovery, from point: RecoveryPoint?, _ positions: LogPositions,
+    _ notes: [SnapshotNote]
   ) throws(LogError) -> OpenedLog<FileSystem> {
     var recovery = beginning
     let options = RecoveryOptions(
@@ -57,6 +70,7 @@ struct RecoveryStart<FileSystem: LogFileSystem> {
       visitedFrom: point?.segmentFirst, keys: .payments)
     var store = try SegmentStore.openItemwise(
       files, directory: logDirectory, clusterID: configuration.cluster, recovery: options,
+      positions: positions,
       visiting: { item in
         switch item {
         case .sealed(let id, let tree): recovery.enter(id, tree)
@@ -87,6 +101,7 @@ struct RecoveryStart<FileSystem: LogFileSystem> {
     guard case .stopped(_, let reason as RestoreError) = error else { return nil }
     switch reason {
     case .otherHistory(let index): return .otherHistory(at: index)
+    case .ledger(.pastUnreadable(let segment)): return .segmentNotSealed(SegmentID(segment))
     case .ledger: return .otherLedger
     }
   }

@@ -50,6 +50,7 @@ package struct SnapshotBuilder<FileSystem: LogFileSystem>: Sendable {
     var configuration = configuration
     configuration.cacheByteCountMax = 0
     configuration.collectsKeys = false
+    configuration.past = SegmentHistory(reader)
     self.configuration = configuration
   }
 
@@ -75,6 +76,7 @@ package struct SnapshotBuilder<FileSystem: LogFileSystem>: Sendable {
     else { throw .diverged(at: order.through) }
     // The snapshot there has just been read, and is what would be written.
     let isThere = recovery.began?.index == order.through
+    recovery.gatherLedger()
     return SnapshotReport(written: isThere ? nil : try directory.write(recovery), notes: notes)
   }
 
@@ -106,6 +108,8 @@ package struct SnapshotBuilder<FileSystem: LogFileSystem>: Sendable {
         do throws(RestoreError) { try recovery.restore(batch) } catch {
           switch error {
           case .otherHistory(let index): throw .otherHistory(at: index)
+          case .ledger(.pastUnreadable(let segment)):
+            throw .log("\(SegmentID(segment).fileName) cannot be searched")
           case .ledger: throw .diverged(at: batch.index)
           }
         }

@@ -82,10 +82,15 @@ package struct AppliedState: ~Copyable {
 
   /// Applies the next batch, and returns the seal of the segment before it if it starts one.
   ///
-  /// Throws where the log holds what this version cannot apply: the node must stop.
+  /// Throws where the log holds what this version cannot apply: the node must stop; and
+  /// ``LedgerError/pastUnreadable(segment:)``, after which it can be tried again.
   package mutating func apply(_ batch: Batch) throws(LedgerError) -> SegmentSeal? {
     let header = batch.header
     precondition(header.index == last.index.next, "batches are applied in order")
+    let records = batch.records
+    // What can fail comes first: nothing has been changed when this throws.
+    try ledger.prepare(
+      firstSequence: header.firstSequence, count: UInt64(header.count), records: records.span.bytes)
     var seal: SegmentSeal?
     if header.startsSegment && last.index > .zero {
       let segmentTree = knownTree ?? tree.segment
@@ -107,9 +112,7 @@ package struct AppliedState: ~Copyable {
     // A segment whose end is known has its footer.
     if header.index == segmentFirst, collectsKeys, knownTree == nil { beginKeys(header) }
     outcomes.removeAll(keepingCapacity: true)
-    let records = batch.records
-    try ledger.apply(
-      firstSequence: header.firstSequence, count: UInt64(header.count),
+    ledger.applyPrepared(
       records: records.span.bytes, batchHash: header.hash, outcomes: &outcomes)
     if knownTree == nil {
       let isWhole = tree.append(records.span.bytes, count: Int(header.count))

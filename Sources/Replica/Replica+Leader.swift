@@ -42,7 +42,8 @@ extension Replica {
         return refuse(
           parsed, reason: .clockAhead, to: peer, detail: "\(error)", into: &effects)
       }
-      // A sender that repeats does not know what is in flight here: what is, is not logged twice.
+      // A sender that repeats does not know what is in flight here: what is, is not logged twice, nor
+      // what cannot be known just now; it comes again.
       let inFlight = events.mayRepeat ? idsInFlight() : []
       for record in parsed.records {
         if !refusedStamps.isEmpty, let reason = refusedStamps[record.stamp] {
@@ -54,7 +55,7 @@ extension Replica {
           continue
         }
         if events.mayRepeat, let id = record.id,
-          inFlight.contains(id) || state.ledger.lookup(id) != .unknown
+          inFlight.contains(id) || (try? state.ledger.lookup(id)) != .unknown
         {
           continue
         }

@@ -19,7 +19,13 @@ extension Replica {
       }
       return
     }
-    switch state.ledger.precheck(draft) {
+    let known: Precheck
+    do throws(PastProblem) { known = try state.ledger.precheck(draft) } catch {
+      // It may be in the log.
+      effects.append(.suspect(error.segment))
+      return answer(.refused(.inDoubt))
+    }
+    switch known {
     case .known(let sequence, .applied): return answer(.duplicate(of: sequence))
     case .known(let sequence, let code): return answer(.rejected(code, sequence: sequence))
     case .conflict: return answer(.refused(.idReused))
@@ -124,6 +130,10 @@ extension Replica {
             .note(
               .segmentClosed(first: seal.segment, last: batch.header.index.previous)))
         }
+      } catch .pastUnreadable(let segment) {
+        // Tried again with each step.
+        effects.append(.suspect(segment))
+        break
       } catch {
         effects.append(
           .halt(reason: "batch \(batch.header.index.rawValue) cannot be applied: \(error)"))
@@ -166,12 +176,16 @@ extension Replica {
   private func result(
     for waiting: Ingress.Pending, recorded stamp: Stamp, in index: LogIndex
   ) -> PaymentResult {
-    switch state.ledger.precheck(waiting.draft) {
+    let known: Precheck
+    do throws(PastProblem) { known = try state.ledger.precheck(waiting.draft) } catch {
+      return .refused(.inDoubt)
+    }
+    switch known {
     case .known(let sequence, .applied):
-      stamp == waiting.stamp
+      return stamp == waiting.stamp
         ? .applied(sequence: sequence, index: index, stamp: stamp) : .duplicate(of: sequence)
-    case .known(let sequence, let code): .rejected(code, sequence: sequence)
-    case .conflict: .refused(.idReused)
+    case .known(let sequence, let code): return .rejected(code, sequence: sequence)
+    case .conflict: return .refused(.idReused)
     case .new: preconditionFailure("an applied event's id is in the ledger")
     }
   }

@@ -53,6 +53,10 @@ package struct ReplicaConfiguration: Sendable {
   package var collectsKeys = true
   /// Most events of a segment: what its index is made of is held in memory until it is sealed.
   package var segmentEventCountMax = SegmentFormat.segmentEventCountMax
+  /// About how many transactions a ledger holds before it asks the log for older ones.
+  package var heldTransactionsMax = LedgerState.heldCountDefault
+  /// The log to ask; nil: the ledger holds all.
+  package var past: (any PastTransactions)?
   /// The simulator's faults in the ledger; empty everywhere else.
   package var ledgerCanary: LedgerCanary = []
 

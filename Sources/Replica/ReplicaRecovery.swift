@@ -47,7 +47,8 @@ package struct ReplicaRecovery: ~Copyable {
     self.configuration = configuration
     began = nil
     commit = knownCommitted
-    state = AppliedState(ledger: ledger, collectsKeys: configuration.collectsKeys)
+    state = AppliedState(
+      ledger: configuration.keeping(ledger), collectsKeys: configuration.collectsKeys)
     entries = EntryCache(byteCountMax: configuration.cacheByteCountMax)
     terms = RaftLogTerms()
     memberships = MembershipLog(initial: configuration.raft.initial)
@@ -81,7 +82,8 @@ package struct ReplicaRecovery: ~Copyable {
       changes.append(change, at: point.membershipIndex)
     }
     state = AppliedState(
-      point: point, ledger: ledger, collectsKeys: configuration.collectsKeys)
+      point: point, ledger: configuration.keeping(ledger),
+      collectsKeys: configuration.collectsKeys)
     began = point.lastBatch.header
   }
 
@@ -142,6 +144,9 @@ package struct ReplicaRecovery: ~Copyable {
       segmentByteCount: entries.segmentByteCount, termRuns: terms.runs)
   }
 
+  /// Gets the ledger ready for ``writeLedger(_:)``.
+  package mutating func gatherLedger() { state.ledger.gatherHeld() }
+
   /// Writes the ledger's snapshot, see ``Ledger/LedgerState/writeSnapshot(_:)``.
   package func writeLedger<E: Error>(
     _ emit: (borrowing RawSpan) throws(E) -> Void
@@ -164,4 +169,13 @@ package struct ReplicaRecovery: ~Copyable {
 extension ReplicaRecovery {
   /// The ledger, out of a recovery that is over.
   consuming func takeState() -> AppliedState { state }
+}
+
+extension ReplicaConfiguration {
+  /// The ledger, which from now on holds no more than it should.
+  fileprivate func keeping(_ ledger: consuming LedgerState) -> LedgerState {
+    var ledger = ledger
+    if let past { ledger.keep(newest: heldTransactionsMax, past: past) }
+    return ledger
+  }
 }

@@ -183,6 +183,9 @@ package enum ReplicaEffect: Sendable {
   case checkpoint(LogCheckpoint, endsSegment: Bool)
   /// Log a line.
   case note(ReplicaNote)
+  /// The segment that begins at this index is not what was written: nothing more is applied before it
+  /// has been mended. Comes again as long as it is so.
+  case suspect(LogIndex)
   /// Stop the process: going on would break a promise.
   case halt(reason: String)
 }

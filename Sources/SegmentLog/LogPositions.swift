@@ -67,7 +67,8 @@ package final class LogPositions: Sendable {
 
   private let state = Mutex(State())
 
-  init() {}
+  /// No batches.
+  package init() {}
 
   /// Index and sequence of the first batch, or nil while the log is empty.
   package var first: (index: LogIndex, sequence: EventSequence)? {
@@ -107,6 +108,14 @@ package final class LogPositions: Sendable {
           id: $0.id, first: $0.positions.first?.firstSequence ?? $0.lastSequence.next,
           last: $0.lastSequence, isSealed: $0.isSealed)
       }
+    }
+  }
+
+  /// The last event before the first segment that is not sealed; zero where that is the first.
+  var sealedThrough: EventSequence {
+    state.withLock { state in
+      let unsealed = state.segments.firstIndex { !$0.isSealed } ?? state.segments.count
+      return unsealed == 0 ? .zero : state.segments[unsealed - 1].lastSequence
     }
   }
 

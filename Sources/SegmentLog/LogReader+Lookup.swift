@@ -23,6 +23,9 @@ extension LogReader {
   /// The segments that there are now, in order.
   package var segments: [SegmentEvents] { positions.ranges }
 
+  /// The last event before the first segment that is not sealed.
+  package var sealedThrough: EventSequence { positions.sealedThrough }
+
   /// The stretches of events in which a segment may hold what is asked for, ascending; nil where it is
   /// not sealed, and so has no index.
   ///

@@ -14,7 +14,7 @@ struct Recovery<FS: LogFileSystem> {
   let directory: String
   let clusterID: ClusterID
   let options: RecoveryOptions
-  let positions = LogPositions()
+  let positions: LogPositions
   private let memory = ReusedMemory()
   var log = RecoveredLog()
 
@@ -285,14 +285,16 @@ extension SegmentStore {
   }
 
   /// As ``open(_:directory:clusterID:recovery:visiting:)``, and tells what sealed segments say before
-  /// their batches.
+  /// their batches. `positions` are empty, and filled on the way: so the visitor can read what came
+  /// before.
   package static func openItemwise(
     _ fileSystem: FS, directory: String, clusterID: ClusterID, recovery options: RecoveryOptions,
-    visiting visit: (RecoveredItem) throws -> Void
+    positions: LogPositions = LogPositions(), visiting visit: (RecoveredItem) throws -> Void
   ) throws(LogError) -> SegmentStore {
     try files { () throws(FileError) in try fileSystem.createDirectory(directory) }
     var recovery = Recovery(
-      fileSystem: fileSystem, directory: directory, clusterID: clusterID, options: options)
+      fileSystem: fileSystem, directory: directory, clusterID: clusterID, options: options,
+      positions: positions)
     try recovery.run(visiting: visit)
     let last = recovery.log.segments.last
     let file = try files { () throws(FileError) -> FS.File? in

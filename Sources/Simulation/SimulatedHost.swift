@@ -200,6 +200,8 @@ final class SimulatedEnvironment: NodeEnvironment {
 
   func note(_ note: NodeNote) { world.noted(note, at: host) }
 
+  func suspect(_ segment: SegmentID) { host.process?.scrub.plan.suspect(segment) }
+
   func halt(_ reason: String) { haltReason = haltReason ?? reason }
 
   /// The clock as clients' tasks read it.

@@ -48,6 +48,8 @@ package struct NodeOptions: Sendable {
   package var batchesInFlightMax: Int
   /// Bytes of a segment.
   package var segmentByteCountMax: Int
+  /// Transactions that a ledger holds before it asks the log for older ones.
+  package var heldTransactionsMax: Int
   /// Bytes of batches kept in memory.
   package var cacheByteCountMax: Int
   /// Ticks until a payment is answered as in doubt.
@@ -81,6 +83,7 @@ package struct NodeOptions: Sendable {
     resendTicks = random.pick([20, 50, 100])
     recordCommitTicks = random.pick([5, 30, 100])
     snapshotEventsMin = random.pick([0, 5, 20, 100, 400])
+    heldTransactionsMax = random.pick([1, 10, 60, 1 << 20])
   }
 }
 

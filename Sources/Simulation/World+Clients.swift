@@ -155,7 +155,9 @@ extension World {
   func lookUp(_ operation: Int, at host: SimulatedHost) {
     guard let process = host.process else { return }
     let draft = workload.operations[operation].draft
-    let found = process.node.withLedger { $0.lookup(draft.id) }
+    // A node whose disk is damaged says that it does not know.
+    let answer = process.node.withLedger { try? $0.lookup(draft.id) }
+    guard let found = answer else { return }
     statistics.lookupCount += 1
     check { () throws(Violation) in
       switch found {

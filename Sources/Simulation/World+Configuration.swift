@@ -29,6 +29,7 @@ extension World {
     configuration.batchEventsMax = node.batchEventsMax
     configuration.batchesInFlightMax = node.batchesInFlightMax
     configuration.segmentByteCountMax = node.segmentByteCountMax
+    configuration.heldTransactionsMax = node.heldTransactionsMax
     configuration.cacheByteCountMax = node.cacheByteCountMax
     configuration.answerTicksMax = node.answerTicksMax
     configuration.resendTicks = node.resendTicks

@@ -77,8 +77,9 @@ private struct ModelLedger {
       #expect(sum == 0)
     }
     for (id, payment) in model.known {
-      #expect(ledger.lookup(id) == .applied(EventSequence(payment.sequence)))
-      #expect(ledger.precheck(payment.draft) == .known(EventSequence(payment.sequence), .applied))
+      #expect(try ledger.lookup(id) == .applied(EventSequence(payment.sequence)))
+      #expect(
+        try ledger.precheck(payment.draft) == .known(EventSequence(payment.sequence), .applied))
     }
   }
 

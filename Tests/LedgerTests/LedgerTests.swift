@@ -15,8 +15,8 @@ import Testing
     #expect(ledger.balance(of: bob, .usd) == 15075)
     #expect(ledger.balance(of: Array("carol".utf8), .usd) == nil)
     #expect(ledger.balance(of: alice, try Currency(iso4217: "EUR")) == nil)
-    #expect(ledger.lookup(try TransactionID(validating: "p1")) == .applied(EventSequence(1)))
-    #expect(ledger.lookup(try TransactionID(validating: "p2")) == .unknown)
+    #expect(try ledger.lookup(try TransactionID(validating: "p1")) == .applied(EventSequence(1)))
+    #expect(try ledger.lookup(try TransactionID(validating: "p2")) == .unknown)
   }
 
   @Test func `six identical retries are recorded once`() throws {
@@ -49,14 +49,14 @@ import Testing
         try draft(id, "10", "alice", "bob", reference: "Rent"),
         try draft(id, "10", "alice", "bob"),
       ]
-      #expect(ledger.precheck(payment) == .new)
+      #expect(try ledger.precheck(payment) == .new)
       let outcomes = try ledger.apply([payment] + others + [payment])
       #expect(
         outcomes.map(\.code) == [.applied] + Array(repeating: .idReused, count: 7) + [.duplicate])
       #expect(outcomes[1].original == EventSequence(1))
       #expect(!outcomes[1].stands)
-      #expect(ledger.precheck(payment) == .known(EventSequence(1), .applied))
-      #expect(ledger.precheck(others[0]) == .conflict(EventSequence(1)))
+      #expect(try ledger.precheck(payment) == .known(EventSequence(1), .applied))
+      #expect(try ledger.precheck(others[0]) == .conflict(EventSequence(1)))
       #expect(ledger.balance(of: bob, .usd) == 1000)
       #expect(ledger.accountCount == 2)
     }
@@ -90,7 +90,7 @@ import Testing
     #expect(outcomes[1].originalCode == .sameAccount)
     #expect(!outcomes[1].stands)
     #expect(
-      ledger.lookup(try TransactionID(validating: "p1"))
+      try ledger.lookup(try TransactionID(validating: "p1"))
         == .rejected(EventSequence(1), .sameAccount))
     #expect(ledger.accountCount == 0)
   }

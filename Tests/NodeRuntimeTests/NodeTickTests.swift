@@ -31,6 +31,7 @@ import Testing
     func signed(_ checkpoint: CosignedCheckpoint) {}
     func learned(_ keys: NodeKeys, of node: NodeID) {}
     func note(_ note: NodeNote) {}
+    func suspect(_ segment: SegmentID) {}
     func halt(_ reason: String) {}
 
     var preVoteRequests: Int {

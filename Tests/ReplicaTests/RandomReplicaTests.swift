@@ -76,7 +76,7 @@ import Testing
     }
     #expect(acknowledged.count > 20, "the run must have done something, seed \(seed)")
     for number in acknowledged.sorted() {
-      guard case .applied = cluster.boxes[first]!.replica.state.ledger.lookup(draft(number).id)
+      guard case .applied = try cluster.boxes[first]!.replica.state.ledger.lookup(draft(number).id)
       else {
         Issue.record("payment \(number) was acknowledged and is lost, seed \(seed)")
         return

@@ -194,6 +194,7 @@ final class SimulatedReplicas {
     case .answerRead(let answer): readAnswers[answer.token] = answer.result
     case .checkpoint(let checkpoint, _): checkpoints[id, default: []].append(checkpoint)
     case .note(let note): notes.append(note)
+    case .suspect(let segment): halts.append("segment \(segment.rawValue) is suspect")
     case .halt(let reason): halts.append(reason)
     }
   }

@@ -120,6 +120,8 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
     NoteLog(logger: logger, name: names).write(note)
   }
 
+  func suspect(_ segment: SegmentID) { scrub.suspect(segment) }
+
   func halt(_ reason: String) { haltProcess(reason) }
 
   // What the core asks for, on the loop.

@@ -132,7 +132,11 @@ final class NodeCore: @unchecked Sendable {
   /// at one instant, or a payment applied in between would be neither.
   func lookup(_ id: TransactionID) async throws -> (known: TransactionLookup, isPending: Bool) {
     try await loop.submit {
-      (self.node.withLedger { $0.lookup(id) }, self.node.isPending(id))
+      (
+        try self.node.withLedger { ledger in
+          Result { () throws(PastProblem) in try ledger.lookup(id) }
+        }.get(), self.node.isPending(id)
+      )
     }.get()
   }
 

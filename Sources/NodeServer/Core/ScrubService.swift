@@ -87,8 +87,11 @@ final class ScrubService: @unchecked Sendable {
   /// A reader has met an error, on any thread: where it is damage, the segment is looked at soon.
   func met(_ error: LogError) {
     guard let segment = error.damagedSegment else { return }
-    loop.execute { self.plan.suspect(segment) }
+    suspect(segment)
   }
+
+  /// The segment is looked at soon.
+  func suspect(_ segment: SegmentID) { loop.execute { self.plan.suspect(segment) } }
 
   private var now: Int64 { clock.now().monotonicNanoseconds }
 
