@@ -143,8 +143,17 @@ struct RunningNode: Sendable {
         loop: loop, pool: pools.background, log: recovered.logDirectory,
         archive: settings.archiveDirectory, environment: environment, logger: logger),
       lock: lock)
+    try await running.connect()
+    return running
+  }
+}
+
+extension RunningNode {
+  /// Lets the parts talk to each other and to the peers, and starts them.
+  private func connect() async throws {
+    let (transport, storage, disk) = (environment.transport, environment.storage, environment.disk)
     do {
-      try await loop.flatSubmit { () -> EventLoopFuture<Void> in
+      try await core.loop.flatSubmit { [self] () -> EventLoopFuture<Void> in
         transport.delegate = core
         storage.report = { result in
           core.stored(result)
@@ -158,18 +167,15 @@ struct RunningNode: Sendable {
         timeServers.answered = { core.timeServerAnswered($0, $1, $2) }
         return transport.start().map {
           core.start()
-          running.archive.start()
+          archive.start()
         }
       }.get()
     } catch {
-      await running.stop()
+      await stop()
       throw StartProblem.bind(address: "\(settings.peerBind)", reason: "\(error)")
     }
-    return running
   }
-}
 
-extension RunningNode {
   /// What the node keeps and gives of evidence.
   private static func evidence(
     _ settings: NodeSettings, reader: LogReader<PosixFileSystem>, pool: NIOThreadPool,
