@@ -62,8 +62,8 @@ enum Files {
   }
 
   /// A number of `/proc/self/status`; 0 where it is not there.
-  static func statusNumber(_ name: String) -> Int {
-    let line = small("/proc/self/status")?.split(separator: "\n").first { $0.hasPrefix(name) }
+  static func statusNumber(_ name: String, of process: String = "self") -> Int {
+    let line = small("/proc/\(process)/status")?.split(separator: "\n").first { $0.hasPrefix(name) }
     return line?.split { $0 == " " || $0 == "\t" }.dropFirst().first.flatMap { Int($0) } ?? 0
   }
 

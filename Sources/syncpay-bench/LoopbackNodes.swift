@@ -85,6 +85,12 @@ final class LoopbackNodes: Sendable {
     processes[place] = nil
   }
 
+  /// The most that a node has had resident, bytes (proc(5), `VmHWM`); 0 where it cannot be read.
+  func residentByteCountMax(_ place: Int) -> Int {
+    guard let pid = processes[place] else { return 0 }
+    return Files.statusNumber("VmHWM:", of: "\(pid)") * 1024
+  }
+
   /// The processes that should run.
   var pids: [pid_t] { commands.indices.compactMap { processes[$0] } }
 

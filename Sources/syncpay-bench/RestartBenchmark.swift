@@ -43,6 +43,7 @@ struct RestartBenchmark: Sendable {
     try await nodes.waitUntilReady(on: group, seconds: 300)
     let last = nodes.addresses.count - 1
     let replayed = try await replay(last, of: nodes, on: group)
+    var memory = MemoryUse(afterReplay: nodes.residentByteCountMax(last))
     // The nodes make their snapshots when they end.
     for place in nodes.addresses.indices { try nodes.end(place) }
     for place in nodes.addresses.indices { try nodes.start(place) }
@@ -54,9 +55,10 @@ struct RestartBenchmark: Sendable {
       ended.append(try await start(last, of: nodes, on: group))
       nodes.kill(last)
       killed.append(try await start(last, of: nodes, on: group))
+      memory.afterSnapshot = nodes.residentByteCountMax(last)
     }
     let states = try await NodeState.settled(nodes.addresses, on: group)
-    return section(replayed, ended, killed, states)
+    return section(replayed, ended, killed, states, memory)
   }
 
   /// One start without a snapshot, while the other nodes run.
@@ -102,7 +104,8 @@ struct RestartBenchmark: Sendable {
   }
 
   private func section(
-    _ replayed: Duration, _ ended: [Duration], _ killed: [Duration], _ states: [NodeState]
+    _ replayed: Duration, _ ended: [Duration], _ killed: [Duration], _ states: [NodeState],
+    _ memory: MemoryUse
   ) -> BenchSection {
     var section = BenchSection(
       name: "restart",
@@ -112,12 +115,13 @@ struct RestartBenchmark: Sendable {
         .text("overrides", settings.nodes.overrides.joined(separator: " ")),
       ])
     section.results = [
-      row("after SIGTERM", ended), row("after SIGKILL", killed),
-      row("without a snapshot", [replayed]),
+      row("after SIGTERM", ended, nil), row("after SIGKILL", killed, memory.afterSnapshot),
+      row("without a snapshot", [replayed], memory.afterReplay),
     ]
     section.notes = [
       "From the start of the process until GET /readyz is answered 200, while the cluster's other "
-        + "nodes run: the ledger is read, a leader known, and the clock compared."
+        + "nodes run: the ledger is read, a leader known, and the clock compared. Memory is the most that the "
+        + "process had resident up to then."
     ]
     for (place, state) in states.enumerated()
     where state.transactionCount != UInt64(settings.log.events) {
@@ -127,11 +131,20 @@ struct RestartBenchmark: Sendable {
     return section
   }
 
-  private func row(_ name: String, _ durations: [Duration]) -> [Field] {
+  /// The most that a node had resident, bytes.
+  private struct MemoryUse {
+    let afterReplay: Int
+    var afterSnapshot = 0
+
+    init(afterReplay: Int) { self.afterReplay = afterReplay }
+  }
+
+  private func row(_ name: String, _ durations: [Duration], _ memory: Int?) -> [Field] {
     let spread = Spread(durations.map { $0.seconds * 1e3 })
     return [
       .text("start", name), .count("starts", durations.count), .real("min_ms", spread.min),
       .real("median_ms", spread.median), .real("max_ms", spread.max),
+      .text("resident_mib", memory.map { "\($0 >> 20)" } ?? "-"),
     ]
   }
 }
