@@ -16,6 +16,17 @@ struct RestartSettings: Sendable {
   /// Starts after each kind of end.
   var runs = 5
 
+  /// The log as nodes leave it: sealed but for its last segment.
+  var sealed: EvidenceSettings {
+    var sealed = EvidenceSettings()
+    sealed.events = log.events
+    sealed.accounts = log.accounts
+    sealed.batch = log.batch
+    sealed.segmentByteCount = BatchMaker.segmentByteCountMax
+    sealed.seed = log.seed
+    return sealed
+  }
+
   static var toy: RestartSettings {
     var settings = RestartSettings()
     settings.log = .toy
@@ -90,7 +101,7 @@ struct RestartBenchmark: Sendable {
         newStore: UInt64(number))
       let last =
         number == 1
-        ? try ReplayLog.make(settings.log, in: first + "/log") : try copy(first, to: own)
+        ? try SealedLog(settings.sealed, in: first + "/log").lastIndex : try copy(first, to: own)
       try hardState.write(
         HardState(term: Term(1), knownDurable: last, store: hardState.state.store))
     }

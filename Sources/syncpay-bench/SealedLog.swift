@@ -33,9 +33,12 @@ struct SealedLog {
   let directory: String
   private(set) var fileByteCount: UInt64 = 0
   private(set) var recordsByteCount: UInt64 = 0
+  private(set) var lastIndex = LogIndex.zero
   private(set) var segments: [String] = []
   /// Ids of payments, drawn evenly from the whole log, with their times and accounts.
   private(set) var samples: [Payment] = []
+  /// How many of them are in sealed segments: the first ones.
+  private(set) var sealedSampleCount = 0
   /// Where the frames of the first segment begin, and the index that is due there: its file header, each
   /// batch, its footer.
   private(set) var frames: [(offset: UInt64, index: LogIndex)] = [(0, LogIndex(1))]
@@ -67,7 +70,10 @@ struct SealedLog {
         try store.seal(
           segment: begun.index, ledgerBefore: begun.digest, ledgerAfter: ledger.digest)
       }
-      if batch.header.startsSegment { first = (batch.index, ledger.digest) }
+      if batch.header.startsSegment {
+        first = (batch.index, ledger.digest)
+        sealedSampleCount = samples.count
+      }
       outcomes.removeAll(keepingCapacity: true)
       let records = batch.records
       try ledger.apply(
@@ -77,9 +83,20 @@ struct SealedLog {
       if Int(batch.index.rawValue).isMultiple(of: step) { samples.append(try Self.first(records)) }
     }
     try store.sync()
+    lastIndex = store.lastIndex
     segments = try files.list(directory).filter { SegmentID(fileName: $0) != nil }
       .map { "\(directory)/\($0)" }
     for path in segments { fileByteCount += try files.open(path, .read).size() }
+  }
+
+  /// Removes the last segment, which is not sealed, and what was drawn from it.
+  mutating func leaveSealed() throws {
+    guard segments.count > 1, let last = segments.popLast() else {
+      throw BenchFailure("the log has no sealed segment: ask for more events, or shorter segments.")
+    }
+    fileByteCount -= try PosixFileSystem().open(last, .read).size()
+    try PosixFileSystem().remove(last)
+    samples = Array(samples.prefix(sealedSampleCount))
   }
 
   /// Notes where a batch of the first segment begins, and, by the first of the next, where its footer does.
