@@ -18,7 +18,7 @@ struct SegmentSlabs: ~Copyable {
   private var usedCount = entryCount
 
   deinit {
-    for index in 0..<slabs.count { free(slabs[index]) }
+    for index in 0..<slabs.count { munmap(slabs[index], Self.slabByteCount) }
   }
 
   /// Room for one segment, all empty. It lives as long as the slabs do.
@@ -30,11 +30,22 @@ struct SegmentSlabs: ~Copyable {
     return entries
   }
 
+  /// A slab of the system's own: one that is let go of goes back to it at once. From the allocator's heap,
+  /// which keeps what is freed, the tables of fifty million ids left two gigabytes of holes. Memory, and
+  /// no file: those begin with an open.
+  private static func map() -> UnsafeMutableRawPointer {
+    let mapped = mmap(
+      nil, 2 * slabByteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let mapped, mapped != MAP_FAILED else { preconditionFailure("out of memory") }
+    // Twice as much has a large page in it; what is around that goes back.
+    let before = (slabByteCount - Int(bitPattern: mapped) % slabByteCount) % slabByteCount
+    if before > 0 { munmap(mapped, before) }
+    munmap(mapped + before + slabByteCount, slabByteCount - before)
+    return mapped + before
+  }
+
   private mutating func addSlab() {
-    var raw: UnsafeMutableRawPointer?
-    guard posix_memalign(&raw, Self.slabByteCount, Self.slabByteCount) == 0, let raw else {
-      preconditionFailure("out of memory")
-    }
+    let raw = Self.map()
     #if os(Linux)
       // A wish: where it is not granted, small pages do the same, slower.
       _ = madvise(raw, Self.slabByteCount, MADV_HUGEPAGE)

@@ -87,7 +87,7 @@ enum Rules {
   /// What reads a clock, a disk, a socket or the global random generator.
   static let impurities: [Ban] = [
     "clock_gettime", "gettimeofday", "ContinuousClock.now", "SuspendingClock", "mach_absolute_time",
-    "open(", "openat(", "fopen(", "pread(", "pwrite(", "fsync(", "fdatasync(", "mmap(", "stat(",
+    "open(", "openat(", "fopen(", "pread(", "pwrite(", "fsync(", "fdatasync(", "stat(",
     "socket(", "recv(", "sendto(", "getaddrinfo(", "getenv(", "SystemRandomNumberGenerator",
     "random()", "arc4random", "getrandom(", "usleep(", "Task.detached", "FileManager",
   ].map { Ban($0, allowedFrom: levelRuntime, "an input from the runtime, or a protocol") }
