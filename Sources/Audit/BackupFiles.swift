@@ -2,9 +2,6 @@ import Bytes
 import Evidence
 import SegmentLog
 
-/// Bytes hashed or copied at once.
-private let pieceByteCount = 1 << 20
-
 extension LogFileSystem {
   /// Puts a file's bytes in place of what has the name, durably.
   func replace(_ path: String, _ bytes: [UInt8]) throws(FileError) {
@@ -16,27 +13,12 @@ extension LogFileSystem {
 
   /// A file's SHA-256.
   func digest(_ path: String) throws(FileError) -> Digest256 {
-    let file = try open(path, .read)
     var hasher = Digest256Hasher()
-    var offset: UInt64 = 0
-    while true {
-      let piece = try file.read(at: offset, count: pieceByteCount)
+    try forEachPiece(of: path) { piece, _ in
       hasher.update(piece.span.bytes)
-      offset += UInt64(piece.count)
-      if piece.count < pieceByteCount { return hasher.finalize() }
+      return true
     }
-  }
-
-  /// Copies a file, durably.
-  func copy(_ path: String, to target: String) throws(FileError) {
-    let (source, copy) = (try open(path, .read), try open(target, .create))
-    var offset: UInt64 = 0
-    while true {
-      let piece = try source.read(at: offset, count: pieceByteCount)
-      try copy.write(piece.span.bytes, at: offset)
-      offset += UInt64(piece.count)
-      if piece.count < pieceByteCount { return try copy.sync() }
-    }
+    return hasher.finalize()
   }
 
   /// Cuts a log after a batch: later segments go, and of its own what follows it.

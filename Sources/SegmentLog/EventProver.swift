@@ -66,7 +66,7 @@ package final class EventProver<FS: LogFileSystem>: Sendable {
     }
     return MerkleProver(try result.get()) { range throws(LogError) in
       var leaves: [Digest256] = []
-      try reader.forEachEvent(in: range) { _, leaf in leaves.append(MerkleHash.leaf(leaf)) }
+      try reader.forEachEvent(in: range) { leaf in leaves.append(MerkleHash.leaf(leaf)) }
       return leaves
     }
   }
@@ -74,7 +74,7 @@ package final class EventProver<FS: LogFileSystem>: Sendable {
   private func record(_ sequence: EventSequence) throws(LogError) -> [UInt8] {
     var record: [UInt8] = []
     let index = sequence.rawValue - 1
-    try reader.forEachEvent(in: index..<index + 1) { _, leaf in
+    try reader.forEachEvent(in: index..<index + 1) { leaf in
       record = leaf.withUnsafeBytes { [UInt8]($0) }
     }
     return record
@@ -96,48 +96,38 @@ package final class EventProver<FS: LogFileSystem>: Sendable {
       let segmentEnd = reader.positions.lastSequence(ofSegmentWith: EventSequence(from + 1))
       guard let segmentEnd else { throw .ended(before: EventSequence(from + 1)) }
       let to = min(end, segmentEnd.rawValue)
-      var (forest, edge) = (grown.forest, grown.edge)
-      try reader.forEachEvent(in: from..<to) { _, leaf in
-        if let tile = edge.append(MerkleHash.leaf(leaf)) { forest.append(tile) }
+      try reader.forEachEvent(in: from..<to) { leaf in
+        if let tile = grown.edge.append(MerkleHash.leaf(leaf)) { grown.forest.append(tile) }
       }
-      (grown.forest, grown.edge) = (forest, edge)
     }
   }
 }
 
 extension LogReader {
-  /// Bytes of batches read at once.
-  private static var eventBytesMax: Int { 256 << 10 }
-
-  /// Calls `body` with the events of a range, each with its place from 0 and its leaf.
+  /// Calls `body` with the leaves of the events of a range, whose first place is 0.
   ///
   /// Errors: damage, and ``LogError/ended(before:)`` where the log does not have all of them.
   func forEachEvent(
-    in range: Range<UInt64>, _ body: (UInt64, borrowing RawSpan) -> Void
+    in range: Range<UInt64>, _ body: (borrowing RawSpan) -> Void
   ) throws(LogError) {
+    guard !range.isEmpty else { return }
     var next = range.lowerBound
-    guard var index = try index(containing: EventSequence(next + 1)) else {
-      throw .ended(before: EventSequence(next + 1))
-    }
-    while next < range.upperBound {
-      let batches = try batches(from: index, byteLimit: Self.eventBytesMax)
-      guard let last = batches.last else { throw .ended(before: EventSequence(next + 1)) }
-      for batch in batches where next < range.upperBound {
-        let records = batch.records
-        let span = records.span.bytes
-        var offset = 0
-        var place = batch.header.firstSequence.rawValue - 1
-        while next < range.upperBound, let leaf = EventLeaf.range(at: offset, in: span) {
-          if place == next {
-            body(place, span.extracting(leaf))
-            next += 1
-          }
-          place += 1
-          offset = leaf.upperBound
+    try visit(EventSequence(next + 1)...EventSequence(range.upperBound)) { batch in
+      let records = batch.records
+      let span = records.span.bytes
+      var offset = 0
+      var place = batch.header.firstSequence.rawValue - 1
+      while next < range.upperBound, let leaf = EventLeaf.range(at: offset, in: span) {
+        if place == next {
+          body(span.extracting(leaf))
+          next += 1
         }
+        place += 1
+        offset = leaf.upperBound
       }
-      index = last.index.next
+      return next < range.upperBound
     }
+    guard next == range.upperBound else { throw .ended(before: EventSequence(next + 1)) }
   }
 
   /// What a sealed segment adds to a tree that ends before its first event, by its footer; nil where no

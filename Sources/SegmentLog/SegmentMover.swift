@@ -21,7 +21,6 @@ package struct SegmentMover<FS: LogFileSystem>: Sendable {
   package static var expiredName: String { "expired" }
   private static var partialSuffix: String { ".partial" }
   private static var linkSuffix: String { ".link" }
-  private static var pieceByteCount: Int { 1 << 20 }
 
   private let fileSystem: FS
   private let log: String
@@ -88,18 +87,7 @@ package struct SegmentMover<FS: LogFileSystem>: Sendable {
       try fileSystem.createDirectory(directory)
       let partial = target + Self.partialSuffix
       try? fileSystem.remove(partial)
-      let (source, copy) = (
-        try fileSystem.open(path, .read), try fileSystem.open(partial, .create)
-      )
-      var offset: UInt64 = 0
-      while true {
-        let piece = try source.read(at: offset, count: Self.pieceByteCount)
-        try copy.write(piece.span.bytes, at: offset)
-        offset += UInt64(piece.count)
-        if piece.count < Self.pieceByteCount { break }
-      }
-      try copy.sync()
-      copy.dropCache()
+      try fileSystem.copy(path, to: partial)
       try fileSystem.rename(partial, to: target)
       try fileSystem.syncDirectory(directory)
     }
@@ -111,13 +99,12 @@ package struct SegmentMover<FS: LogFileSystem>: Sendable {
       let (first, second) = (
         try fileSystem.open(left, .read), try fileSystem.open(right, .read)
       )
-      var offset: UInt64 = 0
-      while true {
-        let piece = try first.read(at: offset, count: Self.pieceByteCount)
-        guard try second.read(at: offset, count: Self.pieceByteCount) == piece else { return false }
-        offset += UInt64(piece.count)
-        if piece.count < Self.pieceByteCount { return true }
+      var isSame = try first.size() == second.size()
+      try fileSystem.forEachPiece(of: left) { piece, offset throws(FileError) in
+        if isSame { isSame = try second.read(at: offset, count: piece.count) == piece }
+        return isSame
       }
+      return isSame
     }
   }
 }

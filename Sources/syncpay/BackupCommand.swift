@@ -182,7 +182,7 @@ struct LogCopy {
       let room = segment.byteCount - offset
       guard !piece.isEmpty else { throw SourceLost.unreachable("its log has become shorter") }
       try backup.write(
-        Array(piece.prefix(Int(min(room, UInt64(Int.max))))), to: segment.id, at: offset)
+        Array(piece.prefix(Int(clamping: room))), to: segment.id, at: offset)
       offset += UInt64(piece.count)
       Terminal.progress("copied \(before + offset) of \(total) bytes from \(node.name)")
     }
