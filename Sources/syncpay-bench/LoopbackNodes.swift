@@ -71,11 +71,11 @@ final class LoopbackNodes: Sendable {
     processes[place] = nil
   }
 
-  /// Asks a node to end, and waits until it is gone.
+  /// Asks a node to end, and waits until it is gone: it may have a large ledger's snapshot to write.
   func end(_ place: Int) throws(BenchFailure) {
     guard let pid = processes[place] else { return }
     Glibc.kill(pid, SIGTERM)
-    let deadline = ContinuousClock.now + .seconds(60)
+    let deadline = ContinuousClock.now + .seconds(600)
     while !ChildProcess.hasEnded(pid) {
       guard ContinuousClock.now < deadline else {
         throw BenchFailure("Node \(place + 1) does not end; its log ends:\n\(logEnd(place + 1))")

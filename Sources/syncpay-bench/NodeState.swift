@@ -51,7 +51,7 @@ struct NodeState: Equatable, Sendable {
 
   /// Waits until a node takes payments: `GET /readyz`, asked again and again.
   static func untilReady(_ address: HTTPAddress, on group: any EventLoopGroup) async throws {
-    let deadline = ContinuousClock.now + .seconds(120)
+    let deadline = ContinuousClock.now + .seconds(600)
     while ContinuousClock.now < deadline {
       if let (status, _) = try? await get("/readyz", from: address, on: group.next()), status == 200
       {
@@ -59,7 +59,7 @@ struct NodeState: Equatable, Sendable {
       }
       try await Task.sleep(for: .milliseconds(2))
     }
-    throw BenchFailure("\(address) is not ready after 120 s.")
+    throw BenchFailure("\(address) is not ready after 600 s.")
   }
 
   /// Asks nodes, one after the other.

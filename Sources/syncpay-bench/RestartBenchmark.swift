@@ -51,14 +51,14 @@ struct RestartBenchmark: Sendable {
     let nodes = try LoopbackNodes(plan)
     defer { nodes.stop() }
     Terminal.progress("restart: the nodes replay their logs …")
-    try await nodes.waitUntilReady(on: group, seconds: 300)
+    try await nodes.waitUntilReady(on: group, seconds: 900)
     let last = nodes.addresses.count - 1
     let replayed = try await replay(last, of: nodes, on: group)
     var memory = MemoryUse(afterReplay: nodes.residentByteCountMax(last))
     // The nodes make their snapshots when they end.
     for place in nodes.addresses.indices { try nodes.end(place) }
     for place in nodes.addresses.indices { try nodes.start(place) }
-    try await nodes.waitUntilReady(on: group, seconds: 300)
+    try await nodes.waitUntilReady(on: group, seconds: 900)
     var (ended, killed): ([Duration], [Duration]) = ([], [])
     for run in 1...settings.runs {
       Terminal.progress("restart: \(run) of \(settings.runs) …")
