@@ -99,7 +99,8 @@ let package = Package(
     library(
       "NodeServer",
       [
-        "Bytes", "JSONText", "Evidence", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog",
+        "CHost", "Bytes", "JSONText", "Evidence", "HybridTime", "ClockSync", "Raft", "Ledger",
+        "SegmentLog",
         "HostFiles", "Replica", "NodeRuntime", nioCore, nioPosix, nioHTTP1, nioHTTPTypes,
         httpTypes, hummingbird, lifecycle,
         logging, configuration, systemPackage,
@@ -166,7 +167,8 @@ let package = Package(
     tests(
       "NodeServerTests",
       [
-        "Bytes", "JSONText", "Evidence", "HybridTime", "Raft", "Ledger", "SegmentLog", "Replica",
+        "Bytes", "JSONText", "Evidence", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog",
+        "Replica",
         "NodeRuntime", "NodeServer", nioCore, nioPosix, lifecycle, logging,
       ]),
     tests("FuzzingTests", ["Fuzzing"]),

@@ -15,31 +15,42 @@ package struct ClockServer: Hashable, Sendable {
 }
 
 /// How often a kind of source is asked.
+///
+/// The interval doubles while age costs a source's bound less than its path does, and halves when it costs
+/// more: a source 20 ms away is asked as seldom as its answers are worth.
 package struct ClockPolling: Hashable, Sendable {
-  /// Between two requests in the long run, nanoseconds.
-  package var intervalNanoseconds: Int64
+  /// Shortest time between two requests after the first ones, nanoseconds.
+  package var intervalNanosecondsMin: Int64
+  /// Longest time between two requests, nanoseconds.
+  package var intervalNanosecondsMax: Int64
   /// Between the first requests, and those after a disruption, nanoseconds.
   package var burstIntervalNanoseconds: Int64
   /// How many requests go out at the faster pace.
   package var burstCount: Int
 
   /// A pace from its fields.
-  package init(intervalNanoseconds: Int64, burstIntervalNanoseconds: Int64, burstCount: Int) {
-    self.intervalNanoseconds = intervalNanoseconds
+  package init(
+    intervalNanosecondsMin: Int64, intervalNanosecondsMax: Int64, burstIntervalNanoseconds: Int64,
+    burstCount: Int
+  ) {
+    self.intervalNanosecondsMin = intervalNanosecondsMin
+    self.intervalNanosecondsMax = intervalNanosecondsMax
     self.burstIntervalNanoseconds = burstIntervalNanoseconds
     self.burstCount = burstCount
   }
 
-  /// Once a second; at first four times at 100 ms.
+  /// Every 1 to 16 s; at first four times at 100 ms.
   package static var peers: ClockPolling {
     ClockPolling(
-      intervalNanoseconds: 1_000_000_000, burstIntervalNanoseconds: 100_000_000, burstCount: 4)
+      intervalNanosecondsMin: 1_000_000_000, intervalNanosecondsMax: 16_000_000_000,
+      burstIntervalNanoseconds: 100_000_000, burstCount: 4)
   }
 
-  /// Every 16 s; at first four times at 2 s (RFC 5905 §13's burst is 2 s apart).
+  /// Every 16 to 1024 s; at first four times at 2 s (RFC 5905 §13's burst is 2 s apart).
   package static var servers: ClockPolling {
     ClockPolling(
-      intervalNanoseconds: 16_000_000_000, burstIntervalNanoseconds: 2_000_000_000, burstCount: 4)
+      intervalNanosecondsMin: 16_000_000_000, intervalNanosecondsMax: 1_024_000_000_000,
+      burstIntervalNanoseconds: 2_000_000_000, burstCount: 4)
   }
 }
 
@@ -57,10 +68,18 @@ package struct ClockConfiguration: Hashable, Sendable {
   package var serverPolling = ClockPolling.servers
   /// A source is stale when not heard for this many of its polling intervals.
   package var staleAfterPolls: Int64 = 8
-  /// How far any host's clock, system or monotonic, may run from true rate: 50 ppm, so two of them
-  /// may part at twice that. HAZARD: a host whose clock is worse makes bounds too small; its
-  /// samples then contradict each other and only the newest counts (``ClockFilter``).
-  package var driftAllowancePartsPerBillion: Int64 = 50_000
+  /// Whether the kernel is asked what the daemon that disciplines the host's clock knows.
+  package var usesKernel = false
+  /// How far any host's clock, system or monotonic, may run from true rate: RFC 5905's MAXFREQ, 500 ppm;
+  /// two of them may part at twice that. Until samples show the rate, bounds grow by it. HAZARD: a host
+  /// whose clock is worse makes bounds too small; its samples then contradict each other and only the
+  /// newest counts (``ClockFilter``).
+  package var frequencyErrorPartsPerBillionMax: Int64 = 500_000
+  /// How far a clock's rate may move while its samples are taken and until the next one: RFC 5905's PHI,
+  /// 15 ppm. With the rate known, bounds grow by it with age. HAZARD: as above.
+  package var driftAllowancePartsPerBillion: Int64 = 15_000
+  /// Most samples of a source in its fit.
+  package var sampleCountMax = ClockFilter.sampleCountMax
   /// Fastest slew of corrected time after the first synchronization.
   package var slewPartsPerMillionMax: Int64 = 500
   /// raw − monotonic jumping by more is a step of the system clock.
@@ -84,9 +103,26 @@ package struct ClockConfiguration: Hashable, Sendable {
     precondition(!peers.contains(node) && Set(peers).count == peers.count)
     precondition(Set(servers.map(\.number)).count == servers.count)
     precondition((0...100_000_000).contains(driftAllowancePartsPerBillion))
+    precondition((0...100_000_000).contains(frequencyErrorPartsPerBillionMax))
     precondition((1...100_000).contains(slewPartsPerMillionMax))
-    precondition(peerPolling.intervalNanoseconds > 0 && serverPolling.intervalNanoseconds > 0)
+    for polling in [peerPolling, serverPolling] {
+      precondition(
+        0 < polling.intervalNanosecondsMin
+          && polling.intervalNanosecondsMin <= polling.intervalNanosecondsMax)
+    }
     precondition(stepThresholdNanoseconds > 0 && pauseThresholdNanoseconds > 0)
     precondition((0...ClockLimits.spanNanosecondsMax).contains(hostClockBoundNanoseconds))
+  }
+
+  /// What is possible between true time and this host's clock.
+  var trueLimits: ClockFit.Limits {
+    ClockFit.Limits(
+      rateMax: frequencyErrorPartsPerBillionMax, wander: driftAllowancePartsPerBillion)
+  }
+
+  /// What is possible between two hosts' clocks.
+  var hostLimits: ClockFit.Limits {
+    ClockFit.Limits(
+      rateMax: 2 * frequencyErrorPartsPerBillionMax, wander: 2 * driftAllowancePartsPerBillion)
   }
 }

@@ -4,7 +4,7 @@ package import HybridTime
 struct ClockSlew: Hashable, Sendable {
   /// Monotonic start, nanoseconds.
   var start: Int64
-  /// Monotonic end, nanoseconds. Invariant: not before `start`.
+  /// Monotonic end, nanoseconds; `.max` while none is known. Invariant: not before `start`.
   var end: Int64
   /// Parts per billion. Invariant: magnitude below 10^9, so that corrected time never runs back.
   var rate: Int64
@@ -19,7 +19,8 @@ struct ClockSlew: Hashable, Sendable {
 
 /// The corrected clock as a value: everything that a reading needs, pure and without allocation.
 ///
-/// Corrected time is a line over the *monotonic* clock with at most two slews on it. Setting the
+/// Corrected time is a line over the *monotonic* clock, at the rate that the sources show, with a slew on
+/// it that leads it to the estimate; and, until a new plan takes effect, the old one. Setting the
 /// system clock moves `correction`, never corrected time. The runtime publishes a new value
 /// whenever ``NodeClock`` has made one; readers may hold an older one.
 ///
@@ -32,14 +33,20 @@ package struct ClockDiscipline: Hashable, Sendable {
   /// How long after its making a new slew begins, nanoseconds.
   package static let slewLeadNanoseconds: Int64 = 10_000_000
 
-  /// Corrected − monotonic without the slews, nanoseconds.
+  /// Corrected − monotonic without the slews and drifts, nanoseconds.
   var offset: Int64
   /// A slew that ends before ``current`` begins.
   var previous = ClockSlew.none
   /// The latest slew.
   var current = ClockSlew.none
-  /// The estimated time − monotonic, nanoseconds: where the slews lead.
+  /// The rate before ``current`` begins.
+  var previousDrift = ClockSlew.none
+  /// The rate since: the sources' against the monotonic clock. It does not end.
+  var drift = ClockSlew.none
+  /// The estimated time − monotonic at `targetMonotonic`, nanoseconds: where the slews lead.
   var target: Int64
+  /// The rate of the estimated time, parts per billion.
+  var targetRate: Int64 = 0
   /// ± about the target when it was estimated, nanoseconds.
   var targetError: Int64
   /// When the target was estimated, monotonic nanoseconds.
@@ -68,7 +75,13 @@ package struct ClockDiscipline: Hashable, Sendable {
 
   /// Corrected time at a monotonic time, nanoseconds since 1970. Never runs back.
   package func correctedNanoseconds(atMonotonic now: Int64) -> Int64 {
-    now + offset + previous.moved(atMonotonic: now) + current.moved(atMonotonic: now)
+    now + offset + previous.moved(atMonotonic: now) + previousDrift.moved(atMonotonic: now)
+      + current.moved(atMonotonic: now) + drift.moved(atMonotonic: now)
+  }
+
+  /// The estimated time − monotonic at a monotonic time, nanoseconds: what corrected time is led to.
+  func targetOffset(atMonotonic now: Int64) -> Int64 {
+    target + PartsPerBillion.truncated(now - targetMonotonic, rate: targetRate)
   }
 
   /// What the clock says, from a raw and a monotonic time that were read together.
@@ -90,7 +103,7 @@ package struct ClockDiscipline: Hashable, Sendable {
       bound = hostClockBound + Int64(clamping: (corrected - raw).magnitude)
     } else {
       bound =
-        targetError + Int64(clamping: (corrected - (now + target)).magnitude)
+        targetError + Int64(clamping: (corrected - now - targetOffset(atMonotonic: now)).magnitude)
         + PartsPerBillion.roundedUp(now - targetMonotonic, rate: errorGrowth)
         + disruptionAllowance + (isStep ? max(jump, 0) : 0)
     }
@@ -123,35 +136,40 @@ package struct ClockDiscipline: Hashable, Sendable {
 
 extension ClockDiscipline {
   /// Leads corrected time to a new estimate: at once the first time, by a slew later.
-  mutating func steer(
-    to agreement: ClockAgreement, errorGrowth: Int64, slewRateMax: Int64, monotonic now: Int64
-  ) {
+  mutating func steer(to agreement: ClockAgreement, slewRateMax: Int64, monotonic now: Int64) {
     target = agreement.offsetNanoseconds
+    targetRate = agreement.ratePartsPerBillion
     targetError = agreement.boundNanoseconds
     targetMonotonic = now
-    self.errorGrowth = errorGrowth
+    errorGrowth = agreement.rateErrorPartsPerBillion
     disruptionAllowance = 0
     if hasSynchronized {
       planSlew(rateMax: slewRateMax, monotonic: now)
     } else {
       offset = target
-      previous = .none
-      current = .none
+      (previous, current, previousDrift) = (.none, .none, .none)
+      drift = ClockSlew(start: now, end: .max, rate: targetRate)
       hasSynchronized = true
     }
   }
 
-  /// Replaces the current slew, from ``slewLeadNanoseconds`` on, by one that ends at the target.
+  /// Replaces rate and slew, from ``slewLeadNanoseconds`` on, by the target's rate and a slew that ends at
+  /// the target.
   ///
   /// While the current one is younger than twice the lead it stays: its beginning must not
   /// change under a reader. The next poll plans again.
   private mutating func planSlew(rateMax: Int64, monotonic now: Int64) {
     let start = now + Self.slewLeadNanoseconds
     guard now - current.start >= Self.slewLeadNanoseconds else { return }
-    offset += previous.moved(atMonotonic: .max)
+    offset += previous.moved(atMonotonic: .max) + previousDrift.moved(atMonotonic: .max)
     previous = current
     previous.end = min(previous.end, start)
-    let residual = start + target - (start + offset + previous.moved(atMonotonic: start))
+    previousDrift = drift
+    previousDrift.end = start
+    drift = ClockSlew(start: start, end: .max, rate: targetRate)
+    let reached =
+      offset + previous.moved(atMonotonic: start) + previousDrift.moved(atMonotonic: start)
+    let residual = targetOffset(atMonotonic: start) - reached
     let duration = PartsPerBillion.duration(of: residual, rate: rateMax)
     current = ClockSlew(
       start: start, end: start + duration, rate: residual < 0 ? -rateMax : rateMax)

@@ -1,24 +1,33 @@
-/// What a source's best sample says at an instant.
+/// What a source's samples say at an instant.
 package struct ClockEstimate: Hashable, Sendable {
   /// Source − local monotonic clock, nanoseconds.
   package var offsetNanoseconds: Int64
   /// The source's clock is within ± this of it now, nanoseconds.
   package var errorNanoseconds: Int64
-  /// Round trip of the chosen sample, nanoseconds.
+  /// How fast the source gains on the local monotonic clock, parts per billion.
+  package var ratePartsPerBillion: Int64
+  /// ± about the rate, parts per billion: as certain as the error.
+  package var rateErrorPartsPerBillion: Int64
+  /// Round trip of the newest sample, nanoseconds.
   package var delayNanoseconds: Int64
-  /// When the chosen sample was taken, monotonic nanoseconds.
+  /// When the newest sample was taken, monotonic nanoseconds.
   package var monotonicNanoseconds: Int64
 }
 
-/// The last eight samples of one source, of which the best is used (RFC 5905 §10).
+/// The last samples of one source, as many as 64 (RFC 5905 §10 keeps eight).
 ///
-/// Best is the smallest error bound: half the delay, plus what both clocks may have drifted since.
-/// Between samples of one age that is the minimum delay. A sample whose interval a newer one does
-/// not touch is proof that the remote's clock was set or ran out of its allowance in between: no
-/// path asymmetry can do that. It is dropped, so a set clock is followed within one exchange.
+/// Where the RFC picks the sample of least delay, ``ClockFit`` uses all: a line through them, and the
+/// interval that they leave to the truth. A sample whose interval a newer one does not touch is proof
+/// that the remote's clock was set or ran out of its allowance in between: no path asymmetry can do
+/// that. It is dropped, so a set clock is followed within one exchange.
 package struct ClockFilter: Hashable, Sendable {
-  /// RFC 5905's NSTAGE.
-  package static let sampleCountMax = 8
+  /// Most samples of a source.
+  package static let sampleCountMax = 64
+  /// A spike is this many deviations from the line (RFC 5905 §10, SGATE).
+  package static let spikeGate: Int64 = 3
+  /// Samples before which nothing can be called a spike.
+  private static let spikeCountMin = 4
+  private static let deviationMin: Int64 = 1_000
 
   /// What is read from the samples: a peer has two clocks in one.
   package enum Role: Hashable, Sendable {
@@ -28,59 +37,116 @@ package struct ClockFilter: Hashable, Sendable {
     case external
   }
 
-  /// Oldest first. Invariant: at most ``sampleCountMax``, in the order they were taken.
-  package private(set) var samples: [ClockSample] = []
+  /// A sample, and whether it is a lone spike.
+  private struct Entry: Hashable {
+    var sample: ClockSample
+    var isSpike: Bool
+  }
+
+  /// Most samples kept, 1 to ``sampleCountMax``.
+  private let countMax: Int
+  /// Oldest first. Invariant: at most `countMax`, in the order they were taken.
+  private var entries: [Entry] = []
+  /// The fits of the samples, made when one comes.
+  private var rawFit: ClockFit?
+  private var externalFit: ClockFit?
   /// How many samples were dropped because newer ones contradicted them.
   package private(set) var contradictionCount = 0
+  /// How many samples were taken for lone spikes.
+  package private(set) var spikeCount = 0
 
   /// An empty filter.
-  package init() { samples.reserveCapacity(Self.sampleCountMax) }
+  package init(countMax: Int = sampleCountMax) {
+    precondition((1...Self.sampleCountMax).contains(countMax))
+    self.countMax = countMax
+  }
 
+  /// The samples, oldest first.
+  package var samples: [ClockSample] { entries.map(\.sample) }
   /// The newest sample.
-  package var newest: ClockSample? { samples.last }
+  package var newest: ClockSample? { entries.last?.sample }
 
-  /// Takes a sample; `rate` is the most that the two clocks drift apart, parts per billion.
+  /// Takes a sample; `limits` are those of the two clocks as they stand, `external` those of true time
+  /// and the local clock.
   package mutating func insert(
-    _ sample: ClockSample, rate: Int64
+    _ sample: ClockSample, _ limits: ClockFit.Limits, external: ClockFit.Limits
   ) throws(ClockSampleRefusal) {
     if let newest, sample.monotonicNanoseconds < newest.monotonicNanoseconds {
       throw .outOfOrder
     }
-    let count = samples.count
-    samples.removeAll { Self.contradict($0, sample, rate: rate) }
-    contradictionCount += count - samples.count
-    if samples.count == Self.sampleCountMax { samples.removeFirst() }
-    samples.append(sample)
+    let count = entries.count
+    entries.removeAll { Self.contradict($0.sample, sample, rate: limits.rateMax) }
+    contradictionCount += count - entries.count
+    if entries.count == countMax { entries.removeFirst() }
+    let isSpike = count == entries.count && isSpike(sample, limits)
+    entries.append(Entry(sample: sample, isSpike: isSpike))
+    refit(limits, external)
   }
 
   /// Forgets all samples: something happened that they know nothing of.
-  package mutating func removeAll() { samples.removeAll(keepingCapacity: true) }
-
-  /// The best sample in a role at a monotonic time, or `nil` without one.
-  package func estimate(role: Role, atMonotonic now: Int64, rate: Int64) -> ClockEstimate? {
-    var best: ClockEstimate?
-    for sample in samples {
-      guard let (shift, remoteError) = sample.remote(role) else { continue }
-      let error = sample.errorNanoseconds(
-        atMonotonic: now, remoteError: remoteError, rate: rate)
-      if let best, best.errorNanoseconds < error { continue }
-      best = ClockEstimate(
-        offsetNanoseconds: sample.offsetNanoseconds + shift, errorNanoseconds: error,
-        delayNanoseconds: sample.delayNanoseconds,
-        monotonicNanoseconds: sample.monotonicNanoseconds)
-    }
-    return best
+  package mutating func removeAll() {
+    entries.removeAll(keepingCapacity: true)
+    (rawFit, externalFit) = (nil, nil)
   }
 
-  /// Root mean square of the samples' offsets about the chosen one (RFC 5905 §10), nanoseconds.
-  package func jitterNanoseconds(about offset: Int64) -> Int64 {
-    guard samples.count > 1 else { return 0 }
-    var sum: UInt128 = 0
-    for sample in samples {
-      let difference = UInt128((sample.offsetNanoseconds - offset).magnitude)
-      sum += difference * difference
+  /// The fit in a role, or `nil` without a sample.
+  package func fit(_ role: Role) -> ClockFit? {
+    switch role {
+    case .raw: rawFit
+    case .external: externalFit
     }
-    return Int64(clamping: (sum / UInt128(samples.count - 1)).squareRoot)
+  }
+
+  /// What the samples say in a role at a monotonic time, or `nil` without one.
+  package func estimate(role: Role, atMonotonic now: Int64) -> ClockEstimate? {
+    fit(role)?.estimate(atMonotonic: now)
+  }
+
+  /// Popcorn suppression: the first sample that is off the line by more than its own slowness explains
+  /// moves nothing. A second one the same way shows that the clock has moved.
+  private mutating func isSpike(_ sample: ClockSample, _ limits: ClockFit.Limits) -> Bool {
+    guard entries.count >= Self.spikeCountMin, let fit = rawFit else { return false }
+    let expected = fit.estimate(atMonotonic: sample.monotonicNanoseconds)
+    let off = sample.offsetNanoseconds - expected.offsetNanoseconds
+    let gate = Self.spikeGate * max(fit.deviation, Self.deviationMin)
+    let age = sample.monotonicNanoseconds - fit.monotonic
+    // What the line may have run off by since.
+    let allowance = gate + PartsPerBillion.roundedUp(age, rate: limits.wander)
+    guard off.magnitude > UInt64(allowance) else { return false }
+    if let last = entries.last, last.isSpike {
+      let lastOff = last.sample.offsetNanoseconds - expected.offsetNanoseconds
+      if (lastOff > 0) == (off > 0) {
+        entries[entries.count - 1].isSpike = false
+        return false
+      }
+    }
+    spikeCount += 1
+    return true
+  }
+
+  private mutating func refit(_ limits: ClockFit.Limits, _ external: ClockFit.Limits) {
+    let points = points(.raw, limits)
+    let fit = ClockFit(points, limits)
+    rawFit = fit
+    // What does not agree with the newer ones will never again.
+    contradictionCount += points.count - fit.consistentCount
+    entries.removeFirst(points.count - fit.consistentCount)
+    let externals = self.points(.external, external)
+    externalFit = externals.isEmpty ? nil : ClockFit(externals, external)
+  }
+
+  private func points(_ role: Role, _ limits: ClockFit.Limits) -> [ClockPoint] {
+    entries.compactMap { entry in
+      entry.sample.remote(role).map { shift, remoteError in
+        ClockPoint(
+          monotonic: entry.sample.monotonicNanoseconds,
+          offset: entry.sample.offsetNanoseconds + shift,
+          error: entry.sample.errorNanoseconds(
+            atMonotonic: entry.sample.monotonicNanoseconds, remoteError: remoteError,
+            rate: limits.rateMax),
+          delay: entry.sample.delayNanoseconds, isSpike: entry.isSpike)
+      }
+    }
   }
 
   private static func contradict(
@@ -104,19 +170,6 @@ extension ClockSample {
     case .external:
       guard let claim, claim.isExternal else { return nil }
       return (claim.correctionNanoseconds, claim.boundNanoseconds)
-    }
-  }
-}
-
-extension UInt128 {
-  /// The integer square root, rounded down (Newton).
-  fileprivate var squareRoot: UInt128 {
-    guard self > 1 else { return self }
-    var root = UInt128(1) << ((UInt128.bitWidth - leadingZeroBitCount + 1) / 2)
-    while true {
-      let next = (root + self / root) / 2
-      if next >= root { return root }
-      root = next
     }
   }
 }

@@ -9,8 +9,11 @@ package enum ClockSource: Hashable, Comparable, Sendable {
   case peer(NodeID)
   /// A time server, by its place in the configuration.
   case server(UInt16)
+  /// The kernel's word on how far the host's clock is from true time, where a daemon disciplines it
+  /// (adjtimex(2)).
+  case kernel
 
-  /// The host first, then peers, then servers, each by number.
+  /// The host first, then peers, then servers, each by number, then the kernel.
   package static func < (left: Self, right: Self) -> Bool { left.order < right.order }
 
   private var order: UInt32 {
@@ -18,6 +21,7 @@ package enum ClockSource: Hashable, Comparable, Sendable {
     case .host: 0
     case .peer(let node): 1 << 16 | UInt32(node.rawValue)
     case .server(let number): 2 << 16 | UInt32(number)
+    case .kernel: 3 << 16
     }
   }
 }

@@ -20,9 +20,11 @@ struct ClockSourceState: Hashable, Sendable {
   let source: ClockSource
   let name: String
   let polling: ClockPolling
-  /// The most that its clock and ours drift apart, parts per billion.
-  let rate: Int64
-  var filter = ClockFilter()
+  /// What is possible between its clock and ours.
+  let limits: ClockFit.Limits
+  /// What is possible between true time and our clock.
+  let trueLimits: ClockFit.Limits
+  var filter: ClockFilter
   /// One bit per request, 1 for answered, the newest lowest (RFC 5905 §9.2).
   var reach: UInt8 = 0
   var lastHeardMonotonic: Int64?
@@ -31,28 +33,66 @@ struct ClockSourceState: Hashable, Sendable {
   var burstLeft: Int
   /// What RATE has multiplied the interval by.
   var slowdown: Int64 = 1
+  /// Between two requests, but for RATE, nanoseconds. Invariant: within the polling's limits.
+  private(set) var pace: Int64
+  /// Samples in a row that were for a longer interval.
+  private var patience = 0
+  /// So many make it longer.
+  private static let patienceCount = 4
   var refusedBy: KissCode?
   var sampleCount = 0
   var failureCount = 0
   var lastFailure: ClockFailure?
   var verdict = ClockVerdict.unheard
 
-  init(source: ClockSource, name: String, polling: ClockPolling, rate: Int64, monotonic: Int64) {
+  init(
+    source: ClockSource, name: String, polling: ClockPolling, limits: ClockFit.Limits,
+    trueLimits: ClockFit.Limits, sampleCountMax: Int, monotonic: Int64
+  ) {
     self.source = source
     self.name = name
     self.polling = polling
-    self.rate = rate
+    self.limits = limits
+    self.trueLimits = trueLimits
+    filter = ClockFilter(countMax: sampleCountMax)
     nextPollMonotonic = monotonic
     burstLeft = polling.burstCount
+    pace = polling.intervalNanosecondsMin
   }
 
-  var intervalNanoseconds: Int64 { polling.intervalNanoseconds * slowdown }
+  var intervalNanoseconds: Int64 { pace * slowdown }
 
   mutating func take(_ sample: ClockSample) throws(ClockSampleRefusal) {
-    try filter.insert(sample, rate: rate)
+    let contradictions = filter.contradictionCount
+    try filter.insert(sample, limits, external: trueLimits)
     sampleCount += 1
     reach = reach << 1 | 1
     lastHeardMonotonic = sample.monotonicNanoseconds
+    adaptPace(to: sample, isContradicted: filter.contradictionCount > contradictions)
+  }
+
+  /// Asks less often while an answer's age costs less than its path, more often when it costs more.
+  private mutating func adaptPace(to sample: ClockSample, isContradicted: Bool) {
+    guard burstLeft == 0,
+      let fit = filter.fit(.external) ?? filter.fit(.raw)
+    else { return }
+    let growth = fit.estimate(atMonotonic: sample.monotonicNanoseconds).rateErrorPartsPerBillion
+    let path = sample.errorNanoseconds(
+      atMonotonic: sample.monotonicNanoseconds, remoteError: sample.remoteErrorNanoseconds,
+      rate: limits.rateMax)
+    if isContradicted || PartsPerBillion.truncated(pace, rate: growth) / 2 > path {
+      pace =
+        isContradicted
+        ? polling.intervalNanosecondsMin : max(pace / 2, polling.intervalNanosecondsMin)
+      patience = 0
+    } else if PartsPerBillion.truncated(2 * pace, rate: growth) <= path {
+      patience += 1
+      guard patience >= Self.patienceCount else { return }
+      pace = min(2 * pace, polling.intervalNanosecondsMax)
+      patience = 0
+    } else {
+      patience = 0
+    }
   }
 
   mutating func fail(_ failure: ClockFailure) {
@@ -80,6 +120,8 @@ struct ClockSourceState: Hashable, Sendable {
   mutating func restart(monotonic now: Int64) {
     filter.removeAll()
     verdict = .unheard
+    pace = polling.intervalNanosecondsMin
+    patience = 0
     if slowdown == 1 {
       nextPollMonotonic = now
       burstLeft = polling.burstCount
@@ -98,11 +140,10 @@ struct ClockSourceState: Hashable, Sendable {
     switch (source, role) {
     case (.peer, .external):
       guard filter.newest?.claim?.isExternal == true else { return nil }
-      // True time drifts against our clock alone; the raw clocks' drift apart is twice that.
-      return filter.estimate(role: role, atMonotonic: now, rate: rate / 2)
-    case (.peer, .raw), (.server, .raw):
-      return filter.estimate(role: role, atMonotonic: now, rate: rate)
-    case (.server, .external), (.host, .raw), (.host, .external):
+      return filter.estimate(role: role, atMonotonic: now)
+    case (.peer, .raw), (.server, .raw), (.kernel, .raw):
+      return filter.estimate(role: role, atMonotonic: now)
+    case (.server, .external), (.kernel, .external), (.host, .raw), (.host, .external):
       return nil
     }
   }

@@ -22,7 +22,8 @@ package struct NodeClock: Sendable {
   var sources: [ClockSourceState]
   /// The host's own clock as one more voice.
   var hostVerdict = ClockVerdict.unheard
-  private(set) var drift = ClockDrift()
+  /// The host's own clock against the monotonic one.
+  private(set) var host: HostTrack
   private(set) var stepCount = 0
   private(set) var lastStepNanoseconds: Int64 = 0
   private(set) var pauseCount = 0
@@ -49,6 +50,7 @@ package struct NodeClock: Sendable {
       publishedMonotonic: now, stepThreshold: configuration.stepThresholdNanoseconds,
       pauseThreshold: configuration.pauseThresholdNanoseconds,
       hostClockBound: configuration.hostClockBoundNanoseconds, epoch: epoch)
+    host = HostTrack(configuration.hostLimits)
     sources = Self.makeSources(configuration, monotonic: now)
     settleMonotonic = now + configuration.settleNanoseconds
     lastPollMonotonic = now
@@ -115,8 +117,9 @@ package struct NodeClock: Sendable {
       disrupt(monotonic: now)
     }
     lastPollMonotonic = now
+    host.record(rawNanoseconds: raw, atMonotonic: now)
     if let agreement = estimate(raw: raw, monotonic: now) {
-      follow(agreement, raw: raw, monotonic: now)
+      follow(agreement, monotonic: now)
     } else {
       carryOn(monotonic: now)
     }
@@ -128,18 +131,23 @@ extension NodeClock {
   private static func makeSources(
     _ configuration: ClockConfiguration, monotonic: Int64
   ) -> [ClockSourceState] {
-    let rate = configuration.driftAllowancePartsPerBillion
-    let peers = configuration.peers.sorted().map {
+    func state(
+      _ source: ClockSource, _ name: String, _ polling: ClockPolling, _ limits: ClockFit.Limits
+    ) -> ClockSourceState {
       ClockSourceState(
-        source: .peer($0), name: "node\($0.rawValue)", polling: configuration.peerPolling,
-        rate: 2 * rate, monotonic: monotonic)
+        source: source, name: name, polling: polling, limits: limits,
+        trueLimits: configuration.trueLimits, sampleCountMax: configuration.sampleCountMax,
+        monotonic: monotonic)
+    }
+    let peers = configuration.peers.sorted().map {
+      state(.peer($0), "node\($0.rawValue)", configuration.peerPolling, configuration.hostLimits)
     }
     let servers = configuration.servers.sorted { $0.number < $1.number }.map {
-      ClockSourceState(
-        source: .server($0.number), name: $0.name, polling: configuration.serverPolling,
-        rate: rate, monotonic: monotonic)
+      state(.server($0.number), $0.name, configuration.serverPolling, configuration.trueLimits)
     }
-    return peers + servers
+    let kernel = state(
+      .kernel, "kernel", configuration.serverPolling, configuration.trueLimits)
+    return peers + servers + (configuration.usesKernel ? [kernel] : [])
   }
 
   /// A source that is not configured is ignored: a late answer of a removed member.
@@ -171,7 +179,7 @@ extension NodeClock {
     vouchedMonotonic = now
     settleMonotonic = now + configuration.settleNanoseconds
     for index in sources.indices { sources[index].restart(monotonic: now) }
-    drift.removeAll()
+    host.removeAll()
     discipline.epoch &+= 1
     discipline.status = .disrupted
     discipline.isDirect = false
@@ -181,9 +189,7 @@ extension NodeClock {
   private mutating func estimate(raw: Int64, monotonic now: Int64) -> ClockAgreement? {
     var isComplete = true
     var externals: [ClockCandidate] = []
-    var members = [
-      ClockCandidate(source: .host, offsetNanoseconds: raw - now, errorNanoseconds: 0)
-    ]
+    var members = [host.candidate(rawNanoseconds: raw, atMonotonic: now)]
     hostVerdict = .superseded
     for index in sources.indices {
       let state = sources[index]
@@ -222,7 +228,8 @@ extension NodeClock {
     if median.agreement == nil {
       apply(outcome.verdicts, to: externals)
     } else {
-      for (candidate, verdict) in zip(externals, outcome.verdicts) where candidate.isServer {
+      for (candidate, verdict) in zip(externals, outcome.verdicts)
+      where candidate.source.isReference {
         setVerdict(verdict, of: candidate.source)
       }
     }
@@ -240,17 +247,12 @@ extension NodeClock {
     withSource(source) { $0.verdict = verdict }
   }
 
-  private mutating func follow(_ agreement: ClockAgreement, raw: Int64, monotonic now: Int64) {
-    let rate = configuration.driftAllowancePartsPerBillion
+  private mutating func follow(_ agreement: ClockAgreement, monotonic now: Int64) {
     let isNewSet = agreement.chosen != chosen || agreement.reference != discipline.reference
     discipline.steer(
-      to: agreement, errorGrowth: agreement.reference == .external ? rate : 2 * rate,
-      slewRateMax: configuration.slewPartsPerMillionMax * 1000, monotonic: now)
+      to: agreement, slewRateMax: configuration.slewPartsPerMillionMax * 1000, monotonic: now)
     discipline.isDirect =
-      agreement.reference == .external && agreement.chosen.contains(where: \.isServer)
-    if isNewSet { drift.removeAll() }
-    drift.record(
-      aheadNanoseconds: raw - now - agreement.offsetNanoseconds, atMonotonic: now)
+      agreement.reference == .external && agreement.chosen.contains(where: \.isReference)
     chosen = agreement.chosen
     disruptedMonotonic = nil
     become(.synchronized, agreement.reference, isNewSet: isNewSet)
@@ -268,7 +270,6 @@ extension NodeClock {
     guard isVoid else { return become(.holdover, discipline.reference, isNewSet: false) }
     disruptedMonotonic = nil
     chosen = []
-    drift.removeAll()
     become(.unsynchronized, .local, isNewSet: false)
   }
 
@@ -284,32 +285,33 @@ extension NodeClock {
 }
 
 extension ClockSource {
-  /// Whether it is a time server.
-  var isServer: Bool {
-    if case .server = self { true } else { false }
+  /// Whether it speaks for true time of its own: a time server, or the kernel.
+  var isReference: Bool {
+    switch self {
+    case .server, .kernel: true
+    case .host, .peer: false
+    }
   }
 }
 
-extension ClockCandidate {
-  fileprivate var isServer: Bool { source.isServer }
-}
-
 extension ClockSourceState {
-  /// Its true time, if it may speak for it: a server, or a peer that servers decide.
+  /// Its true time, if it may speak for it: a reference, or a peer that references decide.
   fileprivate func externalCandidate(monotonic now: Int64) -> ClockCandidate? {
-    candidate(estimate(source.isServer ? .raw : .external, monotonic: now))
+    candidate(source.isReference ? .raw : .external, monotonic: now)
   }
 
   /// Its raw clock, if it is a member of the cluster.
   fileprivate func memberCandidate(monotonic now: Int64) -> ClockCandidate? {
-    source.isServer ? nil : candidate(estimate(.raw, monotonic: now))
+    source.isReference ? nil : candidate(.raw, monotonic: now)
   }
 
-  private func candidate(_ estimate: ClockEstimate?) -> ClockCandidate? {
-    estimate.map {
+  private func candidate(_ role: ClockFilter.Role, monotonic now: Int64) -> ClockCandidate? {
+    estimate(role, monotonic: now).map {
       ClockCandidate(
         source: source, offsetNanoseconds: $0.offsetNanoseconds,
-        errorNanoseconds: $0.errorNanoseconds)
+        errorNanoseconds: $0.errorNanoseconds, ratePartsPerBillion: $0.ratePartsPerBillion,
+        rateErrorPartsPerBillion: $0.rateErrorPartsPerBillion,
+        jitterNanoseconds: filter.fit(role)?.deviation ?? 0)
     }
   }
 }

@@ -7,6 +7,8 @@ public enum ClockSourceKind: UInt8, Sendable, CaseIterable {
   case peer = 0
   /// A time server; the id is its place in the node's configuration.
   case server = 1
+  /// The kernel's own estimate, where a daemon disciplines the host's clock; the id is 0.
+  case kernel = 2
 }
 
 /// What the selection thought of a source (RFC 5905 §11.2.1).
@@ -26,7 +28,7 @@ public struct ClockSourceReport: Hashable, Sendable {
   /// Most bytes of its encoding.
   static let encodedByteCountMax = 1 + 5 + 10 + 10 + 10 + 1
 
-  /// Peer or server.
+  /// Peer, server or kernel.
   public var kind: ClockSourceKind
   /// Node number or place in the configuration.
   public var id: UInt32

@@ -8,23 +8,21 @@ extension ClockSourceReport {
     guard let offset = snapshot.offsetNanoseconds else { return nil }
     let verdict: ClockSourceVerdict
     switch snapshot.verdict {
-    case .selected: verdict = .selected
+    case .selected, .notCombined: verdict = .selected
     case .falseticker, .outlier: verdict = .falseticker
     case .stale, .unheard: verdict = .stale
     case .noMajority, .superseded, .noQuorum, .refused, .settling: verdict = .unused
     }
+    let (kind, id): (ClockSourceKind, UInt32)
     switch snapshot.source {
     case .host: return nil
-    case .peer(let node):
-      self.init(
-        kind: .peer, id: UInt32(node.rawValue), offsetNanoseconds: offset,
-        errorNanoseconds: snapshot.errorNanoseconds, delayNanoseconds: snapshot.delayNanoseconds,
-        verdict: verdict)
-    case .server(let number):
-      self.init(
-        kind: .server, id: UInt32(number), offsetNanoseconds: offset,
-        errorNanoseconds: snapshot.errorNanoseconds, delayNanoseconds: snapshot.delayNanoseconds,
-        verdict: verdict)
+    case .peer(let node): (kind, id) = (.peer, UInt32(node.rawValue))
+    case .server(let number): (kind, id) = (.server, UInt32(number))
+    case .kernel: (kind, id) = (.kernel, 0)
     }
+    self.init(
+      kind: kind, id: id, offsetNanoseconds: offset,
+      errorNanoseconds: snapshot.errorNanoseconds, delayNanoseconds: snapshot.delayNanoseconds,
+      verdict: verdict)
   }
 }

@@ -313,6 +313,10 @@ extension Node {
 
   private mutating func askForTime(_ now: HostTime) {
     for source in clock.nextPolls(monotonicNanoseconds: now.monotonicNanoseconds) {
+      guard source != .kernel else {
+        askKernel()
+        continue
+      }
       // Read again for each request: the send should follow at once.
       let sent = environment.hostTime().monotonicNanoseconds
       let exchange = exchanges.start(source, monotonicNanoseconds: sent)
@@ -320,11 +324,29 @@ extension Node {
       case .peer(let peer): environment.send(.clockRequest(nonce: exchange.nonce), to: peer)
       case .server(let number):
         environment.askTimeServer(number, datagram: exchange.request.datagram)
-      case .host: preconditionFailure("the host's clock is not asked")
+      case .host, .kernel: preconditionFailure("the host's clock is not asked")
       }
     }
     for source in exchanges.expire(monotonicNanoseconds: now.monotonicNanoseconds) {
       clock.recordFailure(.timeout, from: source)
+    }
+  }
+
+  /// The kernel answers at once: how far the host's clock may be from true time.
+  private mutating func askKernel() {
+    guard let answer = environment.kernelClock() else {
+      return clock.recordFailure(.refused(.unsynchronized), from: .kernel)
+    }
+    let (raw, now) = (answer.time.rawNanoseconds, answer.time.monotonicNanoseconds)
+    do {
+      clock.record(
+        try ClockSample(
+          sentMonotonicNanoseconds: now, receiveNanoseconds: raw, transmitNanoseconds: raw,
+          monotonicNanoseconds: now, rawNanoseconds: raw,
+          remoteErrorNanoseconds: answer.errorNanoseconds),
+        from: .kernel)
+    } catch {
+      clock.recordFailure(.sample(error), from: .kernel)
     }
   }
 

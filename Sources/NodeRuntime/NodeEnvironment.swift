@@ -19,6 +19,21 @@ package struct HostTime: Hashable, Sendable {
   }
 }
 
+/// What the kernel knows of the host's clock from the daemon that disciplines it (adjtimex(2)).
+package struct KernelClock: Hashable, Sendable {
+  /// Both clocks when it was asked.
+  package var time: HostTime
+  /// The system clock is within ± this of true time, nanoseconds: the daemon's maximum error, grown by
+  /// the kernel since, and what it has still to be slewed by.
+  package var errorNanoseconds: Int64
+
+  /// The kernel's word.
+  package init(time: HostTime, errorNanoseconds: Int64) {
+    self.time = time
+    self.errorNanoseconds = errorNanoseconds
+  }
+}
+
 /// Something a node tells its operator.
 package enum NodeNote: Sendable {
   /// Consensus, storage or a peer.
@@ -62,6 +77,8 @@ package protocol NodeEnvironment {
   /// Sends a request to a time server. Its answer comes back through
   /// ``Node/timeServerAnswered(_:datagram:at:)``.
   func askTimeServer(_ server: UInt16, datagram: [UInt8])
+  /// What the kernel says of the host's clock now; nil where no daemon disciplines it.
+  func kernelClock() -> KernelClock?
   /// A majority has signed a checkpoint; comes again for each node more that signs it.
   func signed(_ checkpoint: CosignedCheckpoint)
   /// A node signs with these keys, for good.

@@ -190,6 +190,9 @@ final class SimulatedEnvironment: NodeEnvironment {
 
   func publish(_ discipline: ClockDiscipline) { self.discipline = discipline }
 
+  /// No daemon disciplines a simulated host's clock.
+  func kernelClock() -> KernelClock? { nil }
+
   func askTimeServer(_ server: UInt16, datagram: [UInt8]) {
     world.askServer(Int(server), datagram: datagram, from: host)
   }

@@ -43,7 +43,10 @@ extension World {
     configuration.servers = servers.indices.map {
       ClockServer(number: UInt16($0), name: "server\($0)")
     }
-    if options.canary == .boundTooSmall { configuration.driftAllowancePartsPerBillion = 0 }
+    if options.canary == .boundTooSmall {
+      configuration.driftAllowancePartsPerBillion = 0
+      configuration.frequencyErrorPartsPerBillionMax = 0
+    }
     return configuration
   }
 
@@ -71,7 +74,7 @@ extension World {
 
 extension SimulatedClock {
   /// Oscillators run within what ``ClockConfiguration`` allows for.
-  private static let driftMax: Int64 = 50_000
+  private static let driftMax: Int64 = 200_000
 
   init(_ options: ClockOptions, canary: Canary, _ random: inout SeededGenerator) {
     self.init(

@@ -15,22 +15,25 @@ private func makeDiscipline() -> ClockDiscipline {
     pauseThreshold: 2 * second, hostClockBound: second, epoch: 0)
 }
 
-private func agreement(_ offset: Int64, bound: Int64 = 1000) -> ClockAgreement {
+private func agreement(
+  _ offset: Int64, bound: Int64 = 1000, rate: Int64 = 0, rateError: Int64 = 0
+) -> ClockAgreement {
   ClockAgreement(
-    reference: .cluster, offsetNanoseconds: offset, boundNanoseconds: bound, chosen: [])
+    reference: .cluster, offsetNanoseconds: offset, boundNanoseconds: bound,
+    ratePartsPerBillion: rate, rateErrorPartsPerBillion: rateError, chosen: [])
 }
 
 @Suite struct ClockDisciplineTests {
   @Test func `the first synchronization steps, later ones slew, and the rest is in the bound`() {
     var discipline = makeDiscipline()
     discipline.steer(
-      to: agreement(base - 2 * second), errorGrowth: 0, slewRateMax: rateMax, monotonic: second)
+      to: agreement(base - 2 * second), slewRateMax: rateMax, monotonic: second)
     discipline.reference = .cluster
     #expect(discipline.correctedNanoseconds(atMonotonic: second) == base - second)
     // A millisecond further: 2 s at 500 ppm, after the lead of 10 ms.
     discipline.publishedMonotonic = 2 * second
     discipline.steer(
-      to: agreement(base - 2 * second + 1_000_000), errorGrowth: 0, slewRateMax: rateMax,
+      to: agreement(base - 2 * second + 1_000_000), slewRateMax: rateMax,
       monotonic: 2 * second)
     func reading(_ now: Int64) -> ClockReading {
       discipline.reading(rawNanoseconds: base + now, monotonicNanoseconds: now)
@@ -50,15 +53,17 @@ private func agreement(_ offset: Int64, bound: Int64 = 1000) -> ClockAgreement {
   func `under random updates corrected time is monotone and keeps the slew limit`(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
     var discipline = makeDiscipline()
-    discipline.steer(to: agreement(base), errorGrowth: 0, slewRateMax: rateMax, monotonic: 0)
+    discipline.steer(to: agreement(base), slewRateMax: rateMax, monotonic: 0)
     var now: Int64 = 20_000_000
     var last = discipline.correctedNanoseconds(atMonotonic: now)
     for _ in 0..<5000 {
       let old = discipline
       let spread: Int64 = Bool.random(using: &random) ? 20_000 : 3 * second
       discipline.steer(
-        to: agreement(base + Int64.random(in: -spread...spread, using: &random)),
-        errorGrowth: 0, slewRateMax: rateMax, monotonic: now)
+        to: agreement(
+          base + Int64.random(in: -spread...spread, using: &random),
+          rate: Int64.random(in: -500_000...500_000, using: &random)),
+        slewRateMax: rateMax, monotonic: now)
       for around in [-9_000_000, -1, 0, 1, 5_000_000, 9_999_999, 10_000_000] as [Int64] {
         let before = old.correctedNanoseconds(atMonotonic: now + around)
         let after = discipline.correctedNanoseconds(atMonotonic: now + around)
@@ -69,7 +74,8 @@ private func agreement(_ offset: Int64, bound: Int64 = 1000) -> ClockAgreement {
         let ahead = Int64.random(in: 0...60_000_000, using: &random)
         now += ahead
         let corrected = discipline.correctedNanoseconds(atMonotonic: now)
-        let slack = ahead / 2000 + 2
+        // The slew, the rate, and what integers cut off.
+        let slack = ahead / 1000 + 4
         #expect(
           corrected >= last && abs(corrected - last - ahead) <= slack, "seed \(seed) at \(now)")
         last = corrected
@@ -80,7 +86,7 @@ private func agreement(_ offset: Int64, bound: Int64 = 1000) -> ClockAgreement {
   @Test func `a step or a pause that nobody has polled for yet is marked at once`() {
     var discipline = makeDiscipline()
     discipline.steer(
-      to: agreement(base), errorGrowth: 50_000, slewRateMax: rateMax, monotonic: second)
+      to: agreement(base, rateError: 50_000), slewRateMax: rateMax, monotonic: second)
     discipline.publishedMonotonic = second
     discipline.status = .synchronized
     discipline.reference = .external
@@ -99,12 +105,36 @@ private func agreement(_ offset: Int64, bound: Int64 = 1000) -> ClockAgreement {
     #expect(late.boundNanoseconds == 1000 + 150_000 + 1)
   }
 
+  @Test func `corrected time runs at the rate that the sources show, also when they are gone`() {
+    var discipline = makeDiscipline()
+    discipline.steer(
+      to: agreement(base, rate: 100_000), slewRateMax: rateMax, monotonic: second)
+    discipline.reference = .external
+    #expect(discipline.correctedNanoseconds(atMonotonic: second) == base + second)
+    let hour = 3600 * second
+    #expect(
+      discipline.correctedNanoseconds(atMonotonic: second + hour)
+        == base + second + hour + 360_000_000)
+    discipline.publishedMonotonic = second + hour
+    let reading = discipline.reading(
+      rawNanoseconds: base + second + hour, monotonicNanoseconds: second + hour)
+    #expect(reading.boundNanoseconds == 1000)
+    // Another rate holds from the lead on.
+    discipline.steer(
+      to: agreement(base + 360_000_000, rate: 90_000), slewRateMax: rateMax,
+      monotonic: second + hour)
+    #expect(
+      discipline.correctedNanoseconds(atMonotonic: second + hour + hour)
+        - discipline.correctedNanoseconds(atMonotonic: second + hour + second)
+        == hour - second + 324_000_000 - 90_000)
+  }
+
   @Test func `extreme values saturate`() {
     var discipline = makeDiscipline()
-    discipline.steer(to: agreement(base), errorGrowth: 0, slewRateMax: rateMax, monotonic: 0)
+    discipline.steer(to: agreement(base), slewRateMax: rateMax, monotonic: 0)
     discipline.reference = .cluster
     discipline.steer(
-      to: agreement(base + ClockLimits.spanNanosecondsMax), errorGrowth: 0, slewRateMax: rateMax,
+      to: agreement(base + ClockLimits.spanNanosecondsMax), slewRateMax: rateMax,
       monotonic: second)
     let reading = discipline.reading(
       rawNanoseconds: base + second, monotonicNanoseconds: second)

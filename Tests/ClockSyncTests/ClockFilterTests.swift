@@ -17,6 +17,14 @@ private func makeSample(
     remoteErrorNanoseconds: error)
 }
 
+private let limits = ClockFit.Limits(rateMax: 500_000, wander: 15_000)
+
+extension ClockFilter {
+  fileprivate mutating func insert(_ sample: ClockSample) throws(ClockSampleRefusal) {
+    try insert(sample, limits, external: limits)
+  }
+}
+
 @Suite struct ClockFilterTests {
   @Test func `insane timestamps are refused by name`() throws {
     func refusal(_ t1: Int64, _ t2: Int64, _ t3: Int64, _ t4: Int64, error: Int64 = 0)
@@ -60,80 +68,88 @@ private func makeSample(
         let there = Int64.random(in: 0...50 * millisecond, using: &random)
         let back = Int64.random(in: 0...1, using: &random) * there / 50
         let sent = Int64(index) * 1000 * millisecond
-        try filter.insert(
-          makeSample(at: sent, there: there, back: back), rate: 100_000)
+        try filter.insert(makeSample(at: sent, there: there, back: back))
       }
       #expect(filter.samples.count == 8 && filter.contradictionCount == 0, "seed \(seed)")
       let now = 8_000 * millisecond
-      let estimate = try #require(
-        filter.estimate(role: .raw, atMonotonic: now, rate: 100_000))
+      let estimate = try #require(filter.estimate(role: .raw, atMonotonic: now))
       let miss = (estimate.offsetNanoseconds - base).magnitude
       #expect(miss <= UInt64(estimate.errorNanoseconds), "seed \(seed)")
     }
   }
 
-  // RFC 5905 §10.
-  @Test func `of the last eight samples the one of least delay is used`() throws {
+  @Test func `age adds the rate's error to the bound`() throws {
     var filter = ClockFilter()
-    let delays: [Int64] = [1, 9, 4, 2, 7, 3, 8, 5, 6]
-    for (index, delay) in delays.enumerated() {
-      let sample = try makeSample(
-        at: Int64(index) * 1000 * millisecond, there: delay * millisecond,
-        back: delay * millisecond)
-      try filter.insert(sample, rate: 50_000)
+    try filter.insert(makeSample(at: 0, there: millisecond, back: millisecond))
+    let soon = try #require(filter.estimate(role: .raw, atMonotonic: 2_001_000))
+    let later = try #require(
+      filter.estimate(role: .raw, atMonotonic: 2_001_000 + 10_000 * millisecond))
+    // One sample shows no rate.
+    #expect(later.rateErrorPartsPerBillion == 500_000)
+    #expect(later.errorNanoseconds - soon.errorNanoseconds == 5_000_000)
+    for index in 1...60 {
+      try filter.insert(
+        makeSample(at: Int64(index) * 16_000 * millisecond, there: millisecond, back: millisecond))
     }
-    let now = 9_000 * millisecond
-    let estimate = try #require(filter.estimate(role: .raw, atMonotonic: now, rate: 50_000))
-    // The sample of delay 1 was the first of nine: it has left.
-    #expect(estimate.delayNanoseconds == 4 * millisecond)
-    #expect(estimate.monotonicNanoseconds == 3_004 * millisecond + 1000)
+    // 2 ms and a little over 960 s confine the rate to 2.1 ppm; it may have moved by 15 since.
+    let sure = try #require(filter.estimate(role: .raw, atMonotonic: 961_000 * millisecond))
+    #expect((15_000...18_000).contains(sure.rateErrorPartsPerBillion), "\(sure)")
   }
 
-  @Test func `age adds drift to the error until a newer, slower sample is better`() throws {
+  // RFC 5905 §10, popcorn spike suppressor.
+  @Test func `a lone spike moves nothing, a second one shows that the clock has moved`() throws {
     var filter = ClockFilter()
-    try filter.insert(
-      makeSample(at: 0, there: millisecond, back: millisecond), rate: 50_000)
-    let soon = try #require(filter.estimate(role: .raw, atMonotonic: 2_001_000, rate: 50_000))
-    let later = try #require(
-      filter.estimate(role: .raw, atMonotonic: 2_001_000 + 10_000 * millisecond, rate: 50_000))
-    #expect(later.errorNanoseconds - soon.errorNanoseconds == 500_000)
-    try filter.insert(
-      makeSample(at: 100_000 * millisecond, there: 2 * millisecond, back: 2 * millisecond),
-      rate: 50_000)
-    let now = 100_010 * millisecond
-    let best = try #require(filter.estimate(role: .raw, atMonotonic: now, rate: 50_000))
-    #expect(best.delayNanoseconds == 4 * millisecond)
+    for index in 0..<10 {
+      try filter.insert(
+        makeSample(
+          at: Int64(index) * 16_000 * millisecond, there: 400_000 + Int64(index % 3) * 500,
+          back: 400_000))
+    }
+    let calm = try #require(filter.estimate(role: .raw, atMonotonic: 160_000 * millisecond))
+    var popcorn = filter
+    try popcorn.insert(
+      makeSample(
+        at: 160_000 * millisecond, offset: base + 350_000, there: 400_000, back: 400_000))
+    #expect(popcorn.spikeCount == 1 && popcorn.contradictionCount == 0)
+    let after = try #require(popcorn.estimate(role: .raw, atMonotonic: 161_000 * millisecond))
+    #expect((after.offsetNanoseconds - calm.offsetNanoseconds).magnitude < 20_000)
+    for index in 11...14 {
+      try popcorn.insert(
+        makeSample(
+          at: Int64(index) * 16_000 * millisecond, offset: base + 350_000, there: 400_000,
+          back: 400_000))
+    }
+    let moved = try #require(popcorn.estimate(role: .raw, atMonotonic: 225_000 * millisecond))
+    #expect(popcorn.spikeCount == 1)
+    #expect(moved.offsetNanoseconds - calm.offsetNanoseconds > 200_000, "\(moved)")
   }
 
   @Test func `a remote clock that was set makes its older samples drop out`() throws {
     var filter = ClockFilter()
     for index in 0..<5 {
       try filter.insert(
-        makeSample(at: Int64(index) * 1000 * millisecond, there: 100_000, back: 100_000),
-        rate: 100_000)
+        makeSample(at: Int64(index) * 1000 * millisecond, there: 100_000, back: 100_000))
     }
     try filter.insert(
       makeSample(
-        at: 5_000 * millisecond, offset: base + 10 * millisecond, there: 900_000, back: 900_000),
-      rate: 100_000)
+        at: 5_000 * millisecond, offset: base + 10 * millisecond, there: 900_000, back: 900_000))
     #expect(filter.samples.count == 1 && filter.contradictionCount == 5)
   }
 
   @Test func `a sample that was taken earlier than the newest is refused`() throws {
     var filter = ClockFilter()
-    try filter.insert(makeSample(at: 10 * millisecond, there: 1000, back: 1000), rate: 0)
+    try filter.insert(makeSample(at: 10 * millisecond, there: 1000, back: 1000))
     #expect(throws: ClockSampleRefusal.outOfOrder) {
-      try filter.insert(makeSample(at: 9 * millisecond, there: 1000, back: 1000), rate: 0)
+      try filter.insert(makeSample(at: 9 * millisecond, there: 1000, back: 1000))
     }
   }
 
-  @Test func `jitter is the root mean square about the sample in use`() throws {
-    var filter = ClockFilter()
-    for offset in [0, 3000, 4000] as [Int64] {
-      try filter.insert(
-        makeSample(at: offset * 1000, offset: base + offset, there: 9000, back: 9000), rate: 0)
+  @Test func `as many samples are kept as the filter is to hold`() throws {
+    var filter = ClockFilter(countMax: 8)
+    for index in 0..<20 {
+      try filter.insert(makeSample(at: Int64(index) * 1000 * millisecond, there: 9000, back: 9000))
     }
-    // sqrt((3000² + 4000²) / 2)
-    #expect(filter.jitterNanoseconds(about: base) == 3535)
+    #expect(filter.samples.count == 8)
+    #expect(filter.fit(.raw)?.usedCount == 8)
   }
 }

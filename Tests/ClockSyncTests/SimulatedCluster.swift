@@ -117,7 +117,7 @@ struct SimulatedCluster {
     )
     do {
       switch source {
-      case .host: return
+      case .host, .kernel: return
       case .peer(let node):
         let peer = nodes[Int(node.rawValue) - 1]
         if isLost || isDown[Int(node.rawValue) - 1] { throw ClockFailure.timeout }

@@ -24,7 +24,8 @@ extension EndToEnd {
         chronyd, ["-d", "-x", "-U", "-f", directory + "/conf"], log: directory + "/log")
       defer { server.end() }
       try await withCluster(
-        ["time.server_poll_seconds": 1], perNode: [2: ["time.test_raw_offset_milliseconds": 300]],
+        ["time.server_poll_seconds_min": 1],
+        perNode: [2: ["time.test_raw_offset_milliseconds": 300]],
         isStarted: false
       ) { cluster in
         for node in cluster.nodes {

@@ -28,6 +28,7 @@ import Testing
     func setMembers(_ members: [ClusterMember]) {}
     func publish(_ discipline: ClockDiscipline) {}
     func askTimeServer(_ server: UInt16, datagram: [UInt8]) {}
+    func kernelClock() -> KernelClock? { nil }
     func signed(_ checkpoint: CosignedCheckpoint) {}
     func learned(_ keys: NodeKeys, of node: NodeID) {}
     func note(_ note: NodeNote) {}

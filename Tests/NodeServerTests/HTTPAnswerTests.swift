@@ -1,4 +1,5 @@
 import Bytes
+@testable import ClockSync
 import Evidence
 import HybridTime
 @testable import Ledger
@@ -72,10 +73,25 @@ struct ScriptedGateway: NodeGateway {
     status.members = [own, MemberStatus(id: NodeID(2), role: .learner, health: .suspect)]
     status.membershipIndex = LogIndex(5)
     status.policy.set(.clockPolicy, to: 1)
-    status.clockSources = [ClockSourceStatus(name: "node2", isExternal: false, isSelected: true)]
+    status.clockSnapshot = Self.clock(reading)
+    status.monotonicNanoseconds = 5_000_000_000
     status.health = .degraded
     status.reasons = ["node2 is silent"]
     return status
+  }
+
+  private static func clock(_ reading: ClockReading) -> ClockSnapshot {
+    let node2 = ClockSourceSnapshot(
+      source: .peer(NodeID(2)), name: "node2", offsetNanoseconds: -1500, errorNanoseconds: 90_000,
+      ratePartsPerBillion: 31, delayNanoseconds: 160_000, jitterNanoseconds: 2000, reach: 0xff,
+      lastHeardMonotonicNanoseconds: 4_500_000_000, pollIntervalNanoseconds: 1_000_000_000,
+      sampleCount: 9, usedCount: 8, failureCount: 1, contradictionCount: 0, spikeCount: 1,
+      lastFailure: .timeout, verdict: .outlier(awayNanoseconds: 7))
+    return ClockSnapshot(
+      reading: reading, driftPartsPerBillion: -5, ratePartsPerBillion: 12,
+      boundGrowthPartsPerBillion: 31_000, residualNanoseconds: 20, hasSynchronized: true,
+      isDirect: false, stepCount: 1, lastStepNanoseconds: -2_000_000_000, pauseCount: 0,
+      estimateAgeNanoseconds: 1, voidAfterNanoseconds: 3_599_000_000_000, sources: [node2])
   }
 
   func balances(_ query: BalanceQuery) async -> BalancePage {
@@ -238,9 +254,15 @@ private let membersText =
         + #""term":2,"commit_index":0,"applied_index":0,"last_sequence":0,"#
         + #""transaction_count":42,"ledger_digest":"","uptime":0.000,"time_offset":0.001012000,"#
         + #""clock":{"status":"synchronized","reference":"cluster","correction":0.001012000,"#
-        + #""bound":0.002500000,"drift_ppb":0,"epoch":7,"raw":"1727123456788000345","#
-        + #""corrected":"1727123456789012345","sources":[{"name":"node2","kind":"node","#
-        + #""selected":true,"offset":null,"bound":null,"delay":null,"age":null}]},"#
+        + #""bound":0.002500000,"drift_ppb":-5,"epoch":7,"raw":"1727123456788000345","#
+        + #""corrected":"1727123456789012345","rate_ppb":12,"bound_growth_ppb":31000,"#
+        + #""residual":0.000000020,"void_after":3599.000,"direct":false,"steps":1,"#
+        + #""last_step":-2.000000000,"pauses":0,"sources":[{"name":"node2","kind":"node","#
+        + #""selected":false,"verdict":"outlier","#
+        + #""reason":"misses the cluster median's interval by 7 ns","offset":-0.000001500,"#
+        + #""bound":0.000090000,"delay":0.000160000,"jitter":0.000002000,"rate_ppb":31,"#
+        + #""age":0.500,"poll":1.000,"reach":255,"samples":9,"used":8,"failures":1,"#
+        + #""contradictions":0,"spikes":1,"last_failure":"no answer in time"}]},"#
         + #""peer_health":{"node2":{"status":"suspect","last_seen":1727123455.000000,"#
         + #""clock_offset":null,"clock_offset_bound":null}},"#
         + #""replication_status":{"pending_payments":0,"peers":{"node2":{"match_index":8,"#

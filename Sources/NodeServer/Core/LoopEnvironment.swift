@@ -111,6 +111,8 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
     timeServers.ask(server, datagram: datagram)
   }
 
+  func kernelClock() -> KernelClock? { clock.kernel() }
+
   func signed(_ checkpoint: CosignedCheckpoint) { evidence.signed(checkpoint) }
 
   func learned(_ keys: NodeKeys, of node: NodeID) { evidence.learned(keys, of: node) }

@@ -190,12 +190,11 @@ extension ReplicaGateway {
     status.transactionCount = snapshot.counts.applied
     status.ledgerDigest = snapshot.ledgerDigest.hexadecimal
     status.pendingPayments = snapshot.pendingCount
-    status.driftPartsPerBillion = snapshot.clock.driftPartsPerBillion ?? 0
-    status.uptimeNanoseconds =
-      environment.hostTime().monotonicNanoseconds - startMonotonicNanoseconds
+    status.clockSnapshot = snapshot.clock
+    status.monotonicNanoseconds = environment.hostTime().monotonicNanoseconds
+    status.uptimeNanoseconds = status.monotonicNanoseconds - startMonotonicNanoseconds
     status.isReady =
       snapshot.leader != nil && !snapshot.isDraining
-    status.clockSources = snapshot.clock.sources.compactMap(clockSource)
     status.peers = snapshot.peers.map { peer($0, snapshot) }
     status.members = snapshot.membership.members.map { member($0, snapshot, status.peers) }
     status.membershipIndex = snapshot.membershipIndex
@@ -252,26 +251,6 @@ extension ReplicaGateway {
       peer.clockOffsetBoundNanoseconds = source.errorNanoseconds
     }
     return peer
-  }
-
-  private func clockSource(_ source: ClockSourceSnapshot) -> ClockSourceStatus? {
-    let isExternal: Bool
-    switch source.source {
-    case .host: return nil
-    case .peer: isExternal = false
-    case .server: isExternal = true
-    }
-    var status = ClockSourceStatus(
-      name: source.name, isExternal: isExternal, isSelected: source.verdict == .selected)
-    status.offsetNanoseconds = source.offsetNanoseconds
-    if source.offsetNanoseconds != nil {
-      status.boundNanoseconds = source.errorNanoseconds
-      status.delayNanoseconds = source.delayNanoseconds
-    }
-    status.ageNanoseconds = source.lastHeardMonotonicNanoseconds.map {
-      environment.hostTime().monotonicNanoseconds - $0
-    }
-    return status
   }
 
   private func judge(_ snapshot: NodeSnapshot, _ status: inout NodeStatus) {

@@ -1,4 +1,5 @@
 package import Bytes
+package import ClockSync
 package import HybridTime
 package import NodeRuntime
 package import Ledger
@@ -80,10 +81,10 @@ package struct NodeStatus: Sendable {
 
   /// What the clock says.
   package var clock: ClockReading
-  /// How much faster than the reference the system clock runs, parts per billion.
-  package var driftPartsPerBillion: Int64 = 0
-  /// What the clock is compared with, in a fixed order.
-  package var clockSources: [ClockSourceStatus] = []
+  /// What it rests on; nil before the node knows.
+  package var clockSnapshot: ClockSnapshot?
+  /// The monotonic clock beside it, nanoseconds: sources are as old as they were heard before this.
+  package var monotonicNanoseconds: Int64 = 0
 
   // The rest.
 
@@ -171,30 +172,5 @@ package struct PeerStatus: Sendable {
   package init(node: NodeID, health: Health) {
     self.node = node
     self.health = health
-  }
-}
-
-/// One thing that the clock is compared with.
-package struct ClockSourceStatus: Sendable {
-  /// Its name: a node's, or a time server's address.
-  package var name: String
-  /// Whether it is a time server, or else another node.
-  package var isExternal: Bool
-  /// Whether the correction rests on it now.
-  package var isSelected: Bool
-  /// Its clock less this node's, nanoseconds, by the last good sample.
-  package var offsetNanoseconds: Int64?
-  /// The bound about that offset, nanoseconds.
-  package var boundNanoseconds: Int64?
-  /// The way there and back, nanoseconds.
-  package var delayNanoseconds: Int64?
-  /// How long ago that sample was taken, nanoseconds.
-  package var ageNanoseconds: Int64?
-
-  /// A source that has given no sample yet.
-  package init(name: String, isExternal: Bool, isSelected: Bool = false) {
-    self.name = name
-    self.isExternal = isExternal
-    self.isSelected = isSelected
   }
 }

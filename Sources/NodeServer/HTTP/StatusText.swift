@@ -71,7 +71,7 @@ extension AnswerText {
     json.key("time_offset")
     json.seconds(nanoseconds: status.clock.correctionNanoseconds, decimals: 9)
     json.key("clock")
-    clock(status, into: &json)
+    json.clock(status)
     json.key("peer_health")
     peerHealth(status.peers, into: &json)
     json.key("replication_status")
@@ -127,50 +127,6 @@ extension AnswerText {
     json.endObject()
   }
 
-  private func clock(_ status: NodeStatus, into json: inout JSONWriter) {
-    json.beginObject()
-    json.key("status")
-    json.string(status.clock.status.name)
-    json.key("reference")
-    json.string(status.clock.reference.name)
-    json.key("correction")
-    json.seconds(nanoseconds: status.clock.correctionNanoseconds, decimals: 9)
-    json.key("bound")
-    json.seconds(nanoseconds: status.clock.boundNanoseconds, decimals: 9)
-    json.key("drift_ppb")
-    json.integer(status.driftPartsPerBillion)
-    json.key("epoch")
-    json.integer(status.clock.epoch)
-    json.key("raw")
-    json.nanoseconds(status.clock.rawNanoseconds)
-    json.key("corrected")
-    json.nanoseconds(status.clock.correctedNanoseconds)
-    json.key("sources")
-    json.beginArray()
-    for source in status.clockSources { clockSource(source, into: &json) }
-    json.endArray()
-    json.endObject()
-  }
-
-  private func clockSource(_ source: ClockSourceStatus, into json: inout JSONWriter) {
-    json.beginObject()
-    json.key("name")
-    json.string(source.name)
-    json.key("kind")
-    json.string(source.isExternal ? "time_server" : "node")
-    json.key("selected")
-    json.boolean(source.isSelected)
-    json.key("offset")
-    json.optionalSeconds(source.offsetNanoseconds, decimals: 9)
-    json.key("bound")
-    json.optionalSeconds(source.boundNanoseconds, decimals: 9)
-    json.key("delay")
-    json.optionalSeconds(source.delayNanoseconds, decimals: 9)
-    json.key("age")
-    json.optionalSeconds(source.ageNanoseconds, decimals: 3)
-    json.endObject()
-  }
-
   private func peerHealth(_ peers: [PeerStatus], into json: inout JSONWriter) {
     json.beginObject()
     for peer in peers {
@@ -210,7 +166,7 @@ extension AnswerText {
 }
 
 extension JSONWriter {
-  fileprivate mutating func optionalSeconds(_ nanoseconds: Int64?, decimals: Int) {
+  mutating func optionalSeconds(_ nanoseconds: Int64?, decimals: Int) {
     optional(nanoseconds) { $0.seconds(nanoseconds: $1, decimals: decimals) }
   }
 }

@@ -27,6 +27,8 @@ package struct NodeSettings: Sendable {
   package var peerBind: HostPort
   /// Time servers.
   package var timeServers: [HostPort]
+  /// Whether the kernel's estimate of its clock is a time source.
+  package var usesKernelClock: Bool
   /// Least level that is logged.
   package var logLevel: Logger.Level
   /// The other texts.
@@ -43,7 +45,7 @@ package struct NodeSettings: Sendable {
     id: NodeID, name: String, dataDirectory: String, archiveDirectory: String, clusterName: String,
     members: [(id: NodeID, address: HostPort)], isJoining: Bool, peerBind: HostPort,
     timeServers: [HostPort],
-    logLevel: Logger.Level, httpHost: String, integers: [String: Int]
+    usesKernelClock: Bool, logLevel: Logger.Level, httpHost: String, integers: [String: Int]
   ) {
     self.id = id
     self.name = name
@@ -54,6 +56,7 @@ package struct NodeSettings: Sendable {
     self.isJoining = isJoining
     self.peerBind = peerBind
     self.timeServers = timeServers
+    self.usesKernelClock = usesKernelClock
     self.logLevel = logLevel
     self.httpHost = httpHost
     self.integers = integers
@@ -100,9 +103,14 @@ package struct NodeSettings: Sendable {
     clock.servers = timeServers.enumerated().map {
       ClockServer(number: UInt16($0.offset), name: "\($0.element)")
     }
-    clock.peerPolling.intervalNanoseconds = Int64(self[.timePeerPoll]) * 1_000_000
-    clock.serverPolling.intervalNanoseconds = Int64(self[.timeServerPoll]) * 1_000_000_000
+    // Peers are asked at one pace: their health is judged by their answers.
+    clock.peerPolling.intervalNanosecondsMin = Int64(self[.timePeerPoll]) * 1_000_000
+    clock.peerPolling.intervalNanosecondsMax = clock.peerPolling.intervalNanosecondsMin
+    clock.serverPolling.intervalNanosecondsMin = Int64(self[.timeServerPollMin]) * 1_000_000_000
+    clock.serverPolling.intervalNanosecondsMax = Int64(self[.timeServerPollMax]) * 1_000_000_000
+    clock.usesKernel = usesKernelClock && self[.testRawOffset] == 0 && self[.testRawDrift] == 0
     clock.driftAllowancePartsPerBillion = Int64(self[.timeDrift]) * 1000
+    clock.frequencyErrorPartsPerBillionMax = Int64(self[.timeFrequency]) * 1000
     clock.slewPartsPerMillionMax = Int64(self[.timeSlew])
     clock.hostClockBoundNanoseconds = Int64(self[.timeHostBound]) * 1_000_000
     return clock

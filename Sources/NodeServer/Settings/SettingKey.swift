@@ -148,15 +148,26 @@ extension SettingKey {
   static let timeServers = SettingKey(
     "time.servers", .list(default: []),
     "NTP servers as host or host:port; none: the nodes agree on cluster time among themselves.")
-  static let timeServerPoll = SettingKey(
-    "time.server_poll_seconds", .integer(default: 16, 1...1024),
-    "Between two requests to a time server, after the first four.")
+  static let timeServerPollMin = SettingKey(
+    "time.server_poll_seconds_min", .integer(default: 16, 1...1024),
+    "Shortest time between two requests to a time server, after the first four.")
+  static let timeServerPollMax = SettingKey(
+    "time.server_poll_seconds_max", .integer(default: 1024, 1...131_072),
+    "Longest time between two requests to a time server: it is asked less often while an answer's age"
+      + " costs less than its way.")
+  static let timeKernel = SettingKey(
+    "time.kernel", .boolean(default: true),
+    "Whether the kernel's own estimate is a time source, where a daemon disciplines the host's clock."
+  )
   static let timePeerPoll = SettingKey(
     "time.peer_poll_milliseconds", .integer(default: 1000, 100...60_000),
     "Between two clock exchanges with each peer, after the first ones.")
   static let timeDrift = SettingKey(
-    "time.drift_allowance_ppm", .integer(default: 50, 1...1000),
-    "How fast a host's oscillator may be wrong: bounds grow by it with age.")
+    "time.drift_allowance_ppm", .integer(default: 15, 1...1000),
+    "How far an oscillator's rate may move from what its samples show: bounds grow by it with age.")
+  static let timeFrequency = SettingKey(
+    "time.frequency_error_ppm_max", .integer(default: 500, 1...10_000),
+    "How wrong an oscillator may be at most: bounds grow by it until samples show its rate.")
   static let timeSlew = SettingKey(
     "time.slew_ppm_max", .integer(default: 500, 1...100_000),
     "How fast corrected time may be led to a new estimate.")
@@ -188,8 +199,7 @@ extension SettingKey {
     pendingMax, answerMilliseconds, resendMilliseconds, heartbeat, electionMin, electionMax,
     lease, batchEvents, batchBytes, batchesInFlight, segmentBytes, compressionLevel, cacheBytes,
     snapshotEvents, storageReserve, scrubBytes, scrubPause, healthSuspect, healthDown, timeServers,
-    timeServerPoll,
-    timePeerPoll, timeDrift,
+    timeServerPollMin, timeServerPollMax, timeKernel, timePeerPoll, timeDrift, timeFrequency,
     timeSlew, timeHostBound,
     timeAheadMax, timeReportSeconds, testRawOffset, testRawDrift, logLevel,
   ]

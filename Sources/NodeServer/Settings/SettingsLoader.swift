@@ -69,7 +69,8 @@ package struct SettingsLoader: Sendable {
       clusterName: try await text(.clusterName, emptyMeans: "syncpay"), members: members,
       isJoining: isJoining, peerBind: bind,
       timeServers: try Self.servers(try await list(.timeServers)),
-      logLevel: logLevel, httpHost: try await text(.httpHost, emptyMeans: "127.0.0.1"),
+      usesKernelClock: try await boolean(.timeKernel), logLevel: logLevel,
+      httpHost: try await text(.httpHost, emptyMeans: "127.0.0.1"),
       integers: integers)
     try check(settings)
     return settings
@@ -95,6 +96,10 @@ package struct SettingsLoader: Sendable {
     guard !settings.isJoining || settings.members.count > 1 else {
       throw .contradiction(
         "cluster.join needs some node of the running cluster in cluster.members beside this one")
+    }
+    guard settings[.timeServerPollMin] <= settings[.timeServerPollMax] else {
+      throw .contradiction(
+        "time.server_poll_seconds_min must not be more than time.server_poll_seconds_max")
     }
     guard settings[.healthDown] > settings[.healthSuspect] else {
       throw .contradiction(
