@@ -16,6 +16,12 @@ fresh=$(($(od -An -N4 -tu4 /dev/urandom)))
 say "100 worlds that nobody has seen yet: $fresh and on."
 simulate --seeds "$fresh..$((fresh + 99))"
 
+say "1,000 clocks against chrony's simulation and limits, and 300 in drawn worlds."
+simulate_clocks() { "$BIN/syncpay-sim" clocks "$@"; }
+simulate_clocks --seeds 1..1000
+simulate_clocks --seeds 1..100 --servers 5 --false-servers 2
+simulate_clocks --seeds "$fresh..$((fresh + 299))" --world drawn
+
 for canary in vote-not-persisted commit-of-earlier-term fsync-skipped deduplication-off \
   damage-taken-for-absence lost-disk-admitted bound-too-small; do
   say "A canary that must be found: $canary."

@@ -108,11 +108,13 @@ package struct ClockFilter: Hashable, Sendable {
     guard entries.count >= Self.spikeCountMin, let fit = rawFit else { return false }
     let expected = fit.estimate(atMonotonic: sample.monotonicNanoseconds)
     let off = sample.offsetNanoseconds - expected.offsetNanoseconds
-    let gate = Self.spikeGate * max(fit.deviation, Self.deviationMin)
     let age = sample.monotonicNanoseconds - fit.monotonic
-    // What the line may have run off by since.
-    let allowance = gate + PartsPerBillion.roundedUp(age, rate: limits.wander)
-    guard off.magnitude > UInt64(allowance) else { return false }
+    // What the line may well have run off by since.
+    let rate = fit.rateDeviation + limits.wander
+    let gate =
+      Self.spikeGate * max(fit.deviation, Self.deviationMin)
+      + Self.spikeGate * PartsPerBillion.roundedUp(age, rate: rate)
+    guard off.magnitude > UInt64(gate) else { return false }
     if let last = entries.last, last.isSpike {
       let lastOff = last.sample.offsetNanoseconds - expected.offsetNanoseconds
       if (lastOff > 0) == (off > 0) {

@@ -95,6 +95,8 @@ package struct ClockFit: Hashable, Sendable {
   package private(set) var rateHigh: Int64
   /// How far points lie from the line, nanoseconds (root mean square by weight).
   package private(set) var deviation: Int64
+  /// What the likely rate may well be off (standard deviation), parts per billion.
+  package private(set) var rateDeviation: Int64 = 0
   /// How many points agree with each other, from the newest back.
   package private(set) var consistentCount: Int
   /// How many of them the likely line goes through.
@@ -178,6 +180,7 @@ package struct ClockFit: Hashable, Sendable {
     offset = min(max((points.last?.offset ?? 0) + Int64(line.offset.rounded()), low), high)
     rate = min(max(Int64(line.rate.rounded()), rateLow), rateHigh)
     deviation = Int64(line.deviation.rounded())
+    rateDeviation = Int64(min(line.rateDeviation, 1e9).rounded(.up))
     usedCount = line.usedCount
   }
 }

@@ -37,6 +37,8 @@ package struct ClockRegression: Hashable, Sendable {
   package private(set) var rate = 0.0
   /// Root mean square of the residuals by weight, nanoseconds.
   package private(set) var deviation = 0.0
+  /// What the rate may well be off (standard deviation), parts per billion.
+  package private(set) var rateDeviation = 0.0
   /// How many of the newest points it goes through.
   package private(set) var usedCount = 0
 
@@ -120,6 +122,9 @@ package struct ClockRegression: Hashable, Sendable {
       squares += entry.weight * miss * miss
     }
     deviation = (squares / w).squareRoot()
+    // The weights are estimates themselves: residuals that are larger than they say widen it.
+    let excess = max(1, squares / Double(max(entries.count - 2, 1)))
+    rateDeviation = (excess * w / determinant).squareRoot()
   }
 
   private static func hasTooFewRuns(_ entries: [Entry]) -> Bool {

@@ -39,9 +39,7 @@ package struct ClockLab {
     rawOffset = SimulatedClock.worldStartNanoseconds - start + options.startOffset
     oscillator = Oscillator(
       start: start, rate: (random.chance(500) ? 1 : -1) * options.frequencyError,
-      walk: options.wander,
-      // The allowance is for any two times: half of it either way.
-      walkMax: Double(options.configuration.driftAllowancePartsPerBillion) / 2)
+      walk: options.wander, walkMax: options.wanderMax)
     serverErrors = (0..<options.serverCount).map { place in
       guard place < options.falseServerCount else {
         return random.span(-options.serverError...options.serverError)

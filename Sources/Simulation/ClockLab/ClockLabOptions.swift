@@ -7,6 +7,8 @@ package struct ClockLabOptions: Sendable {
   package var seed: UInt64
   /// How long, seconds of true time.
   package var seconds: Int64 = 10_000
+  /// Errors and bounds are told from then on, seconds: chrony's limit for being synchronized.
+  package var settlingSeconds: Int64 = 120
   /// Time servers.
   package var serverCount = 3
   /// How many of them tell a time that is off by more than any exchange could hide.
@@ -17,6 +19,9 @@ package struct ClockLabOptions: Sendable {
   package var frequencyError = 100_000.0
   /// Standard deviation of what the rate walks in a second, parts per billion.
   package var wander = 1.0
+  /// The rate stays within this of what it was at the start, parts per billion: half of what the settings
+  /// promise to cover.
+  package var wanderMax = 7_500.0
   /// Shortest way there and back each, nanoseconds.
   package var baseDelay = 100_000.0
   /// Mean of the exponential delay that each way adds, nanoseconds.
@@ -39,6 +44,7 @@ package struct ClockLabOptions: Sendable {
     var random = SeededGenerator(seed: seed, concern: .options)
     var options = ClockLabOptions(seed: seed)
     options.seconds = 4_000
+    options.settlingSeconds = 0
     options.serverCount = random.number(1...7)
     options.falseServerCount = random.number(0...(options.serverCount - 1) / 2)
     options.startOffset = random.span(-3600 * Span.second...3600 * Span.second)

@@ -13,11 +13,20 @@ package struct ClockLabResult: Sendable {
   package private(set) var insideCount = 0
   /// The first reading that does not.
   package private(set) var violation: String?
-  /// Seconds until the error stayed below ``errorNanosecondsMax`` for good; nil while it has not.
-  package private(set) var synchronizedSeconds: Int64?
-  /// Errors since then or since the first reading that claims true time, whichever is later: the largest,
-  /// nanoseconds.
+  /// Seconds until the error stayed below ``errorNanosecondsMax`` for good; nil where it has not, for the
+  /// last tenth of the time at least.
+  package var synchronizedSeconds: Int64? {
+    firstSeconds.map { max($0, lateSeconds) }.flatMap { $0 < seconds * 9 / 10 ? $0 : nil }
+  }
+  /// The largest error of any reading that claims true time, nanoseconds.
+  package private(set) var errorMaxEver: Int64 = 0
+  /// The largest error after the settling time, nanoseconds.
   package private(set) var errorMax: Int64 = 0
+  private let seconds: Int64
+  private let settlingSeconds: Int64
+  private var firstSeconds: Int64?
+  /// After this the error was never above the limit.
+  private var lateSeconds: Int64 = 0
   private var squareSum = 0.0
   private var errorCount = 0
   /// Bounds beside those errors, nanoseconds.
@@ -32,6 +41,8 @@ package struct ClockLabResult: Sendable {
   init(_ options: ClockLabOptions) {
     seed = options.seed
     falseServerCount = options.falseServerCount
+    seconds = options.seconds
+    settlingSeconds = options.settlingSeconds
     bounds.reserveCapacity(Int(options.seconds))
   }
 
@@ -56,13 +67,11 @@ package struct ClockLabResult: Sendable {
       violation =
         "at \(now / 1_000_000) ms it is \(error) ns from true time and claims \(reading.boundNanoseconds)"
     }
-    guard error.magnitude <= UInt64(Self.errorNanosecondsMax) else {
-      synchronizedSeconds = nil
-      (errorMax, squareSum, errorCount) = (0, 0, 0)
-      bounds.removeAll(keepingCapacity: true)
-      return
-    }
-    if synchronizedSeconds == nil { synchronizedSeconds = now / 1_000_000_000 }
+    errorMaxEver = max(errorMaxEver, Int64(clamping: error.magnitude))
+    let second = now / 1_000_000_000
+    if firstSeconds == nil { firstSeconds = second }
+    if error.magnitude > UInt64(Self.errorNanosecondsMax) { lateSeconds = second + 1 }
+    guard second >= settlingSeconds else { return }
     errorMax = max(errorMax, Int64(clamping: error.magnitude))
     squareSum += Double(error) * Double(error)
     errorCount += 1

@@ -9,7 +9,7 @@ struct Oscillator {
   private(set) var rate: Double
   private let start: Int64
   private let walk: Double
-  /// The rate stays within this of what it was, parts per billion: what the settings promise to cover.
+  /// The rate stays within this of what it was, parts per billion.
   private let walkMax: Double
   private let rateStart: Double
 
