@@ -33,6 +33,10 @@ package struct ClockDiscipline: Hashable, Sendable {
   /// How long after its making a new slew begins, nanoseconds.
   package static let slewLeadNanoseconds: Int64 = 10_000_000
 
+  /// What is told where the sources do not say: a long way, but usable (RFC 5905 §7.3: 1 to 15).
+  static let stratumUnknown: UInt8 = 10
+  private static let stratumMax: UInt8 = 15
+
   /// Corrected − monotonic without the slews and drifts, nanoseconds.
   var offset: Int64
   /// A slew that ends before ``current`` begins.
@@ -68,6 +72,8 @@ package struct ClockDiscipline: Hashable, Sendable {
   package internal(set) var reference = ClockReference.local
   /// The clock-sync state's number.
   package internal(set) var epoch: UInt32
+  /// Hops from a reference clock, where time sources decide: one more than the nearest of them.
+  package internal(set) var stratum = ClockDiscipline.stratumUnknown
   /// Whether a time was ever agreed on since the start.
   package internal(set) var hasSynchronized = false
   /// Whether time servers of this node's own are among those that decide its time.
@@ -82,6 +88,11 @@ package struct ClockDiscipline: Hashable, Sendable {
   /// The estimated time − monotonic at a monotonic time, nanoseconds: what corrected time is led to.
   func targetOffset(atMonotonic now: Int64) -> Int64 {
     target + PartsPerBillion.truncated(now - targetMonotonic, rate: targetRate)
+  }
+
+  /// When corrected time was last estimated, corrected nanoseconds since 1970.
+  package var estimatedNanoseconds: Int64 {
+    correctedNanoseconds(atMonotonic: targetMonotonic)
   }
 
   /// What the clock says, from a raw and a monotonic time that were read together.
@@ -135,6 +146,12 @@ package struct ClockDiscipline: Hashable, Sendable {
 }
 
 extension ClockDiscipline {
+  /// Takes the strata of the sources that decide; 0 for one that does not say.
+  mutating func setStratum(of sources: [UInt8]) {
+    let nearest = sources.filter { $0 > 0 }.min()
+    stratum = nearest.map { min($0 + 1, Self.stratumMax) } ?? Self.stratumUnknown
+  }
+
   /// Leads corrected time to a new estimate: at once the first time, by a slew later.
   mutating func steer(to agreement: ClockAgreement, slewRateMax: Int64, monotonic now: Int64) {
     target = agreement.offsetNanoseconds

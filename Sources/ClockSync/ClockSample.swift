@@ -32,6 +32,8 @@ package struct ClockSample: Hashable, Sendable {
   /// How far below zero a delay may be and still count as 0: two clocks' resolution and rates.
   static let delaySlackNanoseconds: Int64 = 2_000
 
+  /// Hops of the remote from a reference clock (RFC 5905 §7.3); 0 where it does not say.
+  package let stratum: UInt8
   /// Monotonic time of the sending (t1), nanoseconds.
   package let sentMonotonicNanoseconds: Int64
   /// Monotonic time of the receipt (t4), nanoseconds: when the sample was taken.
@@ -53,7 +55,7 @@ package struct ClockSample: Hashable, Sendable {
   package init(
     sentMonotonicNanoseconds t1: Int64, receiveNanoseconds t2: Int64,
     transmitNanoseconds t3: Int64, monotonicNanoseconds t4: Int64, rawNanoseconds: Int64,
-    remoteErrorNanoseconds: Int64 = 0, claim: PeerClockClaim? = nil
+    remoteErrorNanoseconds: Int64 = 0, claim: PeerClockClaim? = nil, stratum: UInt8 = 0
   ) throws(ClockSampleRefusal) {
     guard ClockLimits.isTime(t1), ClockLimits.isTime(t2), ClockLimits.isTime(t3),
       ClockLimits.isTime(t4)
@@ -69,6 +71,7 @@ package struct ClockSample: Hashable, Sendable {
     sentMonotonicNanoseconds = t1
     monotonicNanoseconds = t4
     self.rawNanoseconds = rawNanoseconds
+    self.stratum = stratum
     let toRemote = t2 - t1
     offsetNanoseconds = toRemote + ((t3 - t4) - toRemote) / 2
     delayNanoseconds = max(delay, 0)

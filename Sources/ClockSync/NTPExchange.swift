@@ -109,7 +109,8 @@ package struct ClockExchange: Hashable, Sendable {
         try ClockSample(
           sentMonotonicNanoseconds: sentMonotonicNanoseconds, receiveNanoseconds: receive,
           transmitNanoseconds: transmit, monotonicNanoseconds: monotonicNanoseconds,
-          rawNanoseconds: rawNanoseconds, remoteErrorNanoseconds: distance))
+          rawNanoseconds: rawNanoseconds, remoteErrorNanoseconds: distance,
+          stratum: packet.stratum))
     } catch { throw .sample(error) }
   }
 

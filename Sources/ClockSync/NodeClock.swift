@@ -253,6 +253,10 @@ extension NodeClock {
       to: agreement, slewRateMax: configuration.slewPartsPerMillionMax * 1000, monotonic: now)
     discipline.isDirect =
       agreement.reference == .external && agreement.chosen.contains(where: \.isReference)
+    discipline.setStratum(
+      of: agreement.chosen.map { source in
+        sources.first { $0.source == source }?.filter.newest?.stratum ?? 0
+      })
     chosen = agreement.chosen
     disruptedMonotonic = nil
     become(.synchronized, agreement.reference, isNewSet: isNewSet)

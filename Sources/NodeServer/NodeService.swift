@@ -87,6 +87,7 @@ struct RunningNode: Sendable {
   private let core: NodeCore
   private let environment: LoopEnvironment
   private let timeServers: TimeServerClient
+  private let timeServer: TimeServer?
   private let archive: ArchiveService
   private let lock: LockBox
 
@@ -139,11 +140,15 @@ struct RunningNode: Sendable {
     let running = RunningNode(
       settings: settings, logger: logger, group: group, pools: pools, snapshots: snapshots,
       core: core, environment: environment, timeServers: timeServers,
+      timeServer: settings.timeBind.map {
+        TimeServer(loop: loop, address: $0) { environment.servedTime() }
+      },
       archive: ArchiveService(
         loop: loop, pool: pools.background, log: recovered.logDirectory,
         archive: settings.archiveDirectory, environment: environment, logger: logger),
       lock: lock)
     try await running.connect()
+    try await running.serveTime()
     return running
   }
 }
@@ -173,6 +178,15 @@ extension RunningNode {
     } catch {
       await stop()
       throw StartProblem.bind(address: "\(settings.peerBind)", reason: "\(error)")
+    }
+  }
+
+  /// Answers NTP requests, where the settings say so.
+  private func serveTime() async throws {
+    guard let timeServer, let address = settings.timeBind else { return }
+    do { try await core.loop.flatSubmit { timeServer.start() }.get() } catch {
+      await stop()
+      throw StartProblem.bind(address: "\(address) (UDP)", reason: "\(error)")
     }
   }
 
@@ -228,7 +242,8 @@ extension RunningNode {
     let httpGroup = MultiThreadedEventLoopGroup(numberOfThreads: threads)
     let gateway = ReplicaGateway(
       identity: settings.identity, core: core, environment: environment,
-      electionMilliseconds: settings[.electionMax])
+      electionMilliseconds: settings[.electionMax],
+      answerMilliseconds: settings[.answerMilliseconds])
     let clock = environment.clock
     let server = try makeHTTPServer(
       configuration: settings.http, gateway: gateway, eventLoopGroup: httpGroup,
@@ -282,6 +297,7 @@ extension RunningNode {
       core.stop()
       archive.stop()
       timeServers.close()
+      timeServer?.close()
       return environment.transport.close()
     }.get()
     if let last = environment.snapshotIfPublished() {

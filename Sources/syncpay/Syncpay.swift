@@ -20,6 +20,7 @@ struct Syncpay: AsyncParsableCommand {
     version: "syncpay 0.1.0",
     subcommands: [
       PayCommand.self, TransactionsCommand.self, BalanceCommand.self, StatusCommand.self,
+      ClockCommand.self,
       MembersCommand.self, LeaderCommand.self, PolicyCommand.self, BackupCommand.self,
       RestoreCommand.self, ClusterCommand.self,
       DemoCommand.self,

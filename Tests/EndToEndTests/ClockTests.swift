@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 extension EndToEnd {
@@ -13,11 +14,11 @@ extension EndToEnd {
     }
 
     /// libfaketime moves the clock beneath the process, so that no test hook is believed.
-    @Test(.enabled(if: Self.fakeTime != nil, "libfaketime is not installed"))
+    @Test(.enabled(if: TimeTools.fakeTime != nil, "libfaketime is not there"))
     func `a clock that libfaketime puts two seconds ahead is reported within its bound`()
       async throws
     {
-      let library = try #require(Self.fakeTime)
+      let library = try #require(TimeTools.fakeTime)
       try await withCluster(isStarted: false) { cluster in
         cluster.nodes[2].setEnvironment([
           "LD_PRELOAD": library, "FAKETIME": "+2s", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
@@ -25,6 +26,83 @@ extension EndToEnd {
         ])
         try cluster.start()
         try requireSkewFound(cluster, ahead: 3, by: 2_000_000_000)
+      }
+    }
+
+    /// One node two seconds ahead, one half a second behind and drifting by 200 ppm, one true; all follow a
+    /// real chronyd. Payments are made one after the other, so that their true order is known.
+    @Test(
+      .enabled(
+        if: TimeTools.fakeTime != nil && TimeTools.chronyd != nil,
+        "libfaketime or chronyd is not there"))
+    func `corrected time puts payments of three wrong clocks into their true order`() async throws {
+      let library = try #require(TimeTools.fakeTime)
+      let server = try TimeDaemon(chronyd: try #require(TimeTools.chronyd))
+      defer { server.end() }
+      try await withCluster(["time.server_poll_seconds_min": 1], isStarted: false) { cluster in
+        let common = ["SYNCPAY_TIME_SERVERS": server.address, "SYNCPAY_TIME_KERNEL": "false"]
+        let wrong = [
+          "LD_PRELOAD": library, "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
+        ]
+        let drift = try DriftingOffset(cluster.directory + "/faketime", start: -0.5, rate: 200e-6)
+        defer { drift.stop() }
+        cluster.nodes[0].setEnvironment(
+          common.merging(wrong) { $1 }.merging(["FAKETIME": "+2s"]) { $1 })
+        cluster.nodes[1].setEnvironment(
+          common.merging(wrong) { $1 }.merging(drift.environment) { $1 })
+        cluster.nodes[2].setEnvironment(common)
+        try cluster.start()
+        try eventually("all nodes follow the server", seconds: 60) {
+          cluster.nodes.allSatisfy {
+            let clock = $0.status()?["clock"]
+            return clock?["reference"].string == "external"
+              && clock?["status"].string == "synchronized" && clock?["bound"].double ?? 1 < 0.002
+          }
+        }
+        let payer = PaymentClient(cluster.nodes)
+        var ids: [String] = []
+        for round in 0..<600 {
+          let order = Order.random("true-order", round)
+          try #require(payer.pay(order, first: round) == .acknowledged)
+          ids.append(order.id)
+        }
+        try cluster.waitForAgreement()
+        let directories = try cluster.copies()
+        let byRaw = try inversions(directories, order: "raw", truth: ids)
+        let byCorrected = try inversions(directories, order: "corrected", truth: ids)
+        print(
+          "inversions against true order: \(byRaw) by raw clocks, \(byCorrected) by corrected time")
+        try #require(byRaw > 10_000, "the clocks were not wrong: \(byRaw)")
+        try #require(
+          byCorrected * 100 <= byRaw, "\(byCorrected) by corrected time, \(byRaw) by raw")
+        let verified = try run("syncpay-audit", ["verify"] + directories)
+        try #require(verified.status == 0, "\(verified)")
+      }
+    }
+
+    /// Commit wait (Spanner, OSDI 2012): what is stamped after the answer is certainly later.
+    @Test func `a payment that waits for its time is certainly before what follows the answer`()
+      async throws
+    {
+      try await SharedCluster.use { cluster in
+        try requireSynchronized(cluster)
+        for round in 0..<9 {
+          let first = try cluster.nodes[round % 3].post(
+            Order.random("wait", round).body, to: "/payment?time=certain")
+          try #require(first.json["time_certain"].bool == true, "\(first)")
+          let second = try cluster.nodes[(round + 1) % 3].post(Order.random("next", round).body)
+          func edge(_ reply: HTTPReply, _ sign: Int64) throws -> Int64 {
+            let stamp = reply.json["event", "stamp"]
+            let corrected = try #require(stamp["corrected"].string.flatMap { Int64($0) })
+            return corrected + sign * (try #require(stamp["bound"].string.flatMap { Int64($0) }))
+          }
+          try #require(try edge(first, 1) < edge(second, 1), "\(first)\n\(second)")
+          try #require(
+            try edge(first, 1) <= Int64(try #require(second.json["timestamp"].double) * 1e9) + 1000)
+        }
+        let wrong = try cluster.nodes[0].post(
+          Order.random("wait", 99).body, to: "/payment?time=soon")
+        try #require(wrong.status == 400 && wrong.json["field"].string == "time")
       }
     }
 
@@ -70,11 +148,37 @@ extension EndToEnd {
         }
       }
     }
+  }
+}
 
-    static let fakeTime: String? = [
-      "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
-      "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
-    ].first { FileManager.default.fileExists(atPath: $0) }
+/// An offset for libfaketime that drifts: it reads it from a file again each second. (Its own factor for
+/// the rate would stretch every timer of the process too.)
+private final class DriftingOffset: Sendable {
+  private let path: String
+  private let isStopped = Atomic<Bool>(false)
+
+  init(_ path: String, start: Double, rate: Double) throws {
+    self.path = path
+    try Self.write(start, to: path)
+    let began = hostNanoseconds()
+    Thread.detachNewThread { [self] in
+      while !isStopped.load(ordering: .relaxed) {
+        let seconds = Double(hostNanoseconds() - began) * 1e-9
+        try? Self.write(start + rate * seconds, to: path)
+        usleep(100_000)
+      }
+    }
+  }
+
+  var environment: [String: String] {
+    ["FAKETIME_TIMESTAMP_FILE": path, "FAKETIME_CACHE_DURATION": "1"]
+  }
+
+  func stop() { isStopped.store(true, ordering: .relaxed) }
+
+  private static func write(_ offset: Double, to path: String) throws {
+    let text = String(format: "%+.6f\n", offset)
+    try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
   }
 }
 

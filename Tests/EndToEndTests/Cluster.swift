@@ -183,6 +183,8 @@ final class Cluster: Sendable {
           "\"join\": \(isJoining)",
         ],
         "http": ["\"host\": \"\(node.endpoint.host)\"", "\"port\": \(node.httpPort)"],
+        // What disciplines this host's own clock must not decide what a test sees.
+        "time": ["\"kernel\": false"],
       ]
       var all = Self.usual.merging(settings) { $1 }
       all.merge(perNode[node.number] ?? [:]) { $1 }

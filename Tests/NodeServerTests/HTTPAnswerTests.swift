@@ -27,6 +27,7 @@ struct ScriptedGateway: NodeGateway {
   }
   var state = TransactionState.unknown
   var isReady = true
+  var isPassed = true
   var confirmation: ReadProblem?
   var refusal: OperatorRefusal?
   var receiptState = ReceiptState.unknown
@@ -53,6 +54,8 @@ struct ScriptedGateway: NodeGateway {
     status.transactionCount = 43
     return status
   }
+
+  func awaitPassed(_ stamp: Stamp) async -> Bool { isPassed }
 
   func status() -> NodeStatus {
     var status = NodeStatus(clock: reading)
@@ -162,7 +165,7 @@ private let membersText =
     let draft = try draft(
       #"{"amount":150.75,"sender":"alice","receiver":"bob","transaction_id":"t1","reference":"r"}"#
     ).get()
-    return await Answerer(gateway: ScriptedGateway(answer: answer)).pay(draft)
+    return await Answerer(gateway: ScriptedGateway(answer: answer)).pay(draft, .none)
   }
 
   @Test func `a payment's answer has the original's fields and the event`() async throws {

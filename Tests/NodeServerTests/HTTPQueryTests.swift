@@ -113,8 +113,9 @@ private func route(_ method: String, _ target: String) -> Result<Route, HTTPProb
 
 @Suite struct HTTPRouteTests {
   @Test func `every path has its route`() throws {
-    #expect(try route("POST", "/payment").get() == .pay)
-    #expect(try route("POST", "/pay").get() == .pay)
+    #expect(try route("POST", "/payment").get() == .pay(query: ""))
+    #expect(try route("POST", "/payment?time=certain").get() == .pay(query: "time=certain"))
+    #expect(try route("POST", "/pay").get() == .pay(query: ""))
     #expect(try route("GET", "/transactions").get() == .transactions(query: ""))
     #expect(try route("GET", "/transactions?limit=5&x").get() == .transactions(query: "limit=5&x"))
     #expect(try route("GET", "/transactions/txn%5F1").get() == .transaction(id: "txn_1", query: ""))

@@ -42,6 +42,7 @@ private struct HeldGateway: NodeGateway {
     nil
   }
   func trustPolicy() -> TrustPolicy? { nil }
+  func awaitPassed(_ stamp: Stamp) async -> Bool { true }
   func consistency(
     from oldSize: UInt64, to size: UInt64
   ) async throws(ReadProblem) -> [Digest256] { [] }

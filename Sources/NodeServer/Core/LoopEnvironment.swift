@@ -179,6 +179,18 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
       rawNanoseconds: now.rawNanoseconds, monotonicNanoseconds: now.monotonicNanoseconds)
   }
 
+  /// What this node tells others of the time.
+  func servedTime() -> TimeServer.ServedTime {
+    let now = clock.now()
+    guard let discipline = discipline.withLock({ $0 }) else {
+      preconditionFailure("the node publishes its clock before it answers anybody")
+    }
+    return TimeServer.ServedTime(
+      reading: discipline.reading(
+        rawNanoseconds: now.rawNanoseconds, monotonicNanoseconds: now.monotonicNanoseconds),
+      stratum: discipline.stratum, estimatedNanoseconds: discipline.estimatedNanoseconds)
+  }
+
   func hasSynchronized() -> Bool {
     discipline.withLock { $0?.hasSynchronized ?? false }
   }

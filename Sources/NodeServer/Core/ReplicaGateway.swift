@@ -16,15 +16,17 @@ final class ReplicaGateway: NodeGateway {
   let environment: LoopEnvironment
   private let startMonotonicNanoseconds: Int64
   private let electionMilliseconds: Int
+  private let answerMilliseconds: Int
 
   init(
     identity: NodeIdentity, core: NodeCore, environment: LoopEnvironment,
-    electionMilliseconds: Int
+    electionMilliseconds: Int, answerMilliseconds: Int
   ) {
     self.identity = identity
     self.core = core
     self.environment = environment
     self.electionMilliseconds = electionMilliseconds
+    self.answerMilliseconds = answerMilliseconds
     startMonotonicNanoseconds = environment.hostTime().monotonicNanoseconds
   }
 
@@ -46,6 +48,21 @@ final class ReplicaGateway: NodeGateway {
       return .refused(.timedOut)
     case .rejected(let code, let sequence): return .rejected(code: code, sequence: sequence)
     case .refused(let refusal): return .refused(answer(refusal))
+    }
+  }
+
+  func awaitPassed(_ stamp: Stamp) async -> Bool {
+    let deadline = ContinuousClock.now + .milliseconds(answerMilliseconds)
+    while true {
+      let now = environment.readClock()
+      // Two times compare only on one clock that something vouches for.
+      guard now.reference == stamp.reading.reference, now.reference != .local else { return false }
+      let left = stamp.latestNanoseconds - (now.correctedNanoseconds - now.boundNanoseconds)
+      if left < 0 { return true }
+      guard ContinuousClock.now < deadline else { return false }
+      try? await Task.sleep(
+        until: min(.now + .nanoseconds(left + 1), deadline), tolerance: .zero, clock: .continuous)
+      if Task.isCancelled { return false }
     }
   }
 

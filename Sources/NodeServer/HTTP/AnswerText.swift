@@ -14,12 +14,19 @@ struct AnswerText {
   // MARK: Payments
 
   /// `POST /payment`: the payment stands.
-  func settled(_ record: PaymentRecord, duplicate: Bool) -> [UInt8] {
+  /// `isTimeCertain`: whether its latest time has passed, where that was asked for.
+  func settled(
+    _ record: PaymentRecord, duplicate: Bool, isTimeCertain: Bool? = nil
+  ) -> [UInt8] {
     var json = JSONWriter(capacity: 768)
     json.beginObject()
     json.key("status")
     json.string("success")
     members(of: record, duplicate: duplicate, into: &json)
+    if let isTimeCertain {
+      json.key("time_certain")
+      json.boolean(isTimeCertain)
+    }
     json.endObject()
     return json.bytes
   }

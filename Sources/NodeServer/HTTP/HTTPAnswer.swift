@@ -61,10 +61,16 @@ struct Answerer<Gateway: NodeGateway>: Sendable {
   var rules: PaymentRules { text.identity.rules }
 
   /// Answers `POST /payment`.
-  func pay(_ draft: PaymentDraft) async -> HTTPAnswer {
+  func pay(_ draft: PaymentDraft, _ wait: PaymentWait) async -> HTTPAnswer {
     switch await gateway.submit(draft) {
     case .settled(let record, let duplicate):
-      var answer = HTTPAnswer(200, text.settled(record, duplicate: duplicate))
+      let isCertain: Bool? =
+        switch wait {
+        case .none: nil
+        case .certain: await gateway.awaitPassed(record.stamp)
+        }
+      var answer = HTTPAnswer(
+        200, text.settled(record, duplicate: duplicate, isTimeCertain: isCertain))
       answer.isIdempotencyHit = duplicate
       return answer
     case .rejected(let code, let sequence):

@@ -63,11 +63,16 @@ struct HTTPResponder<Gateway: NodeGateway>: Sendable {
     guard buffer.readableBytes <= bodyByteCountMax else {
       return HTTPAnswer(.bodyTooLarge(limit: bodyByteCountMax))
     }
-    if case .operate(let action) = route { return await operate(action, buffer) }
-    return await pay(buffer)
+    switch route {
+    case .operate(let action): return await operate(action, buffer)
+    case .pay(let query): return await pay(buffer, query)
+    default: preconditionFailure("it has no body")
+    }
   }
 
-  private func pay(_ buffer: ByteBuffer) async -> HTTPAnswer {
+  private func pay(_ buffer: ByteBuffer, _ query: Substring) async -> HTTPAnswer {
+    let wait: PaymentWait
+    do throws(HTTPProblem) { wait = try PaymentWait(query) } catch { return HTTPAnswer(error) }
     let draft: Result<PaymentDraft, HTTPProblem> = buffer.withUnsafeReadableBytes { raw in
       do throws(HTTPProblem) {
         return .success(
@@ -77,7 +82,7 @@ struct HTTPResponder<Gateway: NodeGateway>: Sendable {
       }
     }
     switch draft {
-    case .success(let draft): return await answerer.pay(draft)
+    case .success(let draft): return await answerer.pay(draft, wait)
     case .failure(let problem): return HTTPAnswer(problem)
     }
   }

@@ -1,5 +1,6 @@
 package import Bytes
 package import Evidence
+package import HybridTime
 package import Ledger
 package import Replica
 package import SegmentLog
@@ -13,6 +14,11 @@ package protocol NodeGateway: Sendable {
   /// Takes a payment in and answers when its outcome is known, refused or in doubt: always within
   /// a bounded time.
   func submit(_ draft: PaymentDraft) async -> PaymentAnswer
+
+  /// Waits until the latest time that a stamp allows has certainly passed (commit wait; Corbett et al.,
+  /// "Spanner", OSDI 2012, §4.1.2): what happens after is certainly later. False where this node's clock
+  /// cannot tell, or not within a bounded time.
+  func awaitPassed(_ stamp: Stamp) async -> Bool
 
   /// What the node knows of itself: a snapshot, cheap, never waits.
   func status() -> NodeStatus

@@ -3,7 +3,7 @@ enum Route: Hashable {
   /// Most bytes of a path with its query.
   static let targetByteCountMax = 8192
 
-  case pay
+  case pay(query: Substring)
   case transactions(query: Substring)
   case transaction(id: String, query: Substring)
   case ledger(query: Substring)
@@ -26,7 +26,7 @@ enum Route: Hashable {
   /// The route of a request's method and target (RFC 9112 §3.2.1), or why there is none.
   init(method: String, target: String) throws(HTTPProblem) {
     if target == "/payment" && method == "POST" {
-      self = .pay
+      self = .pay(query: "")
       return
     }
     let bytes = target.utf8
@@ -35,7 +35,7 @@ enum Route: Hashable {
     let path = target[..<mark]
     let query = mark == bytes.endIndex ? "" : target[bytes.index(after: mark)...]
     let read = try Self.read(path, query: query)
-    let write = Self.write(path)
+    let write = Self.write(path, query: query)
     switch method {
     case "GET", "HEAD":
       if let read {
@@ -69,9 +69,9 @@ enum Route: Hashable {
     }
   }
 
-  private static func write(_ path: Substring) -> Route? {
+  private static func write(_ path: Substring, query: Substring) -> Route? {
     switch path {
-    case "/payment", "/pay": .pay
+    case "/payment", "/pay": .pay(query: query)
     case "/v1/members": .operate(.members)
     case "/v1/leader": .operate(.leader)
     case "/v1/policy": .operate(.policy)

@@ -27,6 +27,8 @@ package struct NodeSettings: Sendable {
   package var peerBind: HostPort
   /// Time servers.
   package var timeServers: [HostPort]
+  /// Where NTP requests are answered; nil: they are not.
+  package var timeBind: HostPort?
   /// Whether the kernel's estimate of its clock is a time source.
   package var usesKernelClock: Bool
   /// Least level that is logged.
@@ -45,7 +47,8 @@ package struct NodeSettings: Sendable {
     id: NodeID, name: String, dataDirectory: String, archiveDirectory: String, clusterName: String,
     members: [(id: NodeID, address: HostPort)], isJoining: Bool, peerBind: HostPort,
     timeServers: [HostPort],
-    usesKernelClock: Bool, logLevel: Logger.Level, httpHost: String, integers: [String: Int]
+    timeBind: HostPort?, usesKernelClock: Bool, logLevel: Logger.Level, httpHost: String,
+    integers: [String: Int]
   ) {
     self.id = id
     self.name = name
@@ -56,6 +59,7 @@ package struct NodeSettings: Sendable {
     self.isJoining = isJoining
     self.peerBind = peerBind
     self.timeServers = timeServers
+    self.timeBind = timeBind
     self.usesKernelClock = usesKernelClock
     self.logLevel = logLevel
     self.httpHost = httpHost

@@ -155,6 +155,13 @@ extension SettingKey {
     "time.server_poll_seconds_max", .integer(default: 1024, 1...131_072),
     "Longest time between two requests to a time server: it is asked less often while an answer's age"
       + " costs less than its way.")
+  static let timeServe = SettingKey(
+    "time.serve", .boolean(default: true),
+    "Whether this node answers NTP requests (UDP) with its corrected time, at the address of its peer"
+      + " listener.")
+  static let timeServePort = SettingKey(
+    "time.serve_port", .integer(default: 0, 0...65_535),
+    "UDP port for that; 0: the same number as the peer listener's.")
   static let timeKernel = SettingKey(
     "time.kernel", .boolean(default: true),
     "Whether the kernel's own estimate is a time source, where a daemon disciplines the host's clock."
@@ -199,7 +206,8 @@ extension SettingKey {
     pendingMax, answerMilliseconds, resendMilliseconds, heartbeat, electionMin, electionMax,
     lease, batchEvents, batchBytes, batchesInFlight, segmentBytes, compressionLevel, cacheBytes,
     snapshotEvents, storageReserve, scrubBytes, scrubPause, healthSuspect, healthDown, timeServers,
-    timeServerPollMin, timeServerPollMax, timeKernel, timePeerPoll, timeDrift, timeFrequency,
+    timeServerPollMin, timeServerPollMax, timeServe, timeServePort, timeKernel, timePeerPoll,
+    timeDrift, timeFrequency,
     timeSlew, timeHostBound,
     timeAheadMax, timeReportSeconds, testRawOffset, testRawDrift, logLevel,
   ]

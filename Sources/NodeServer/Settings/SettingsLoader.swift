@@ -69,11 +69,19 @@ package struct SettingsLoader: Sendable {
       clusterName: try await text(.clusterName, emptyMeans: "syncpay"), members: members,
       isJoining: isJoining, peerBind: bind,
       timeServers: try Self.servers(try await list(.timeServers)),
+      timeBind: try await timeBind(bind, port: integers[SettingKey.timeServePort.name] ?? 0),
       usesKernelClock: try await boolean(.timeKernel), logLevel: logLevel,
       httpHost: try await text(.httpHost, emptyMeans: "127.0.0.1"),
       integers: integers)
     try check(settings)
     return settings
+  }
+
+  private func timeBind(_ bind: HostPort, port: Int) async throws(SettingsProblem) -> HostPort? {
+    guard try await boolean(.timeServe) else { return nil }
+    var address = bind
+    if port != 0 { address.port = port }
+    return address
   }
 
   private func check(_ settings: NodeSettings) throws(SettingsProblem) {
