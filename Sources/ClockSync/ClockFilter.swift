@@ -28,6 +28,9 @@ package struct ClockFilter: Hashable, Sendable {
   /// Samples before which nothing can be called a spike.
   private static let spikeCountMin = 4
   private static let deviationMin: Int64 = 1_000
+  /// How far a rate usually moves between two samples, parts per billion: what chrony takes for it
+  /// (maxclockerror). Far less than what it may.
+  private static let wanderUsual: Int64 = 1_000
 
   /// What is read from the samples: a peer has two clocks in one.
   package enum Role: Hashable, Sendable {
@@ -110,7 +113,7 @@ package struct ClockFilter: Hashable, Sendable {
     let off = sample.offsetNanoseconds - expected.offsetNanoseconds
     let age = sample.monotonicNanoseconds - fit.monotonic
     // What the line may well have run off by since.
-    let rate = fit.rateDeviation + limits.wander
+    let rate = fit.rateDeviation + Self.wanderUsual
     let gate =
       Self.spikeGate * max(fit.deviation, Self.deviationMin)
       + Self.spikeGate * PartsPerBillion.roundedUp(age, rate: rate)

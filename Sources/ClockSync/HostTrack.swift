@@ -4,6 +4,8 @@ struct HostTrack: Hashable, Sendable {
   /// Most points.
   private static let pointCountMax = 16
   private static let spacingNanoseconds: Int64 = 4_000_000_000
+  /// Between the first points, so that a rate is known soon.
+  private static let firstSpacingNanoseconds: Int64 = 250_000_000
   /// How far apart the two clocks may have been read, nanoseconds.
   private static let readingErrorNanoseconds: Int64 = 5_000
   /// Points before which the rate is not told.
@@ -17,7 +19,9 @@ struct HostTrack: Hashable, Sendable {
 
   /// Takes note of both clocks.
   mutating func record(rawNanoseconds raw: Int64, atMonotonic now: Int64) {
-    if let last = points.last, now - last.monotonic < Self.spacingNanoseconds { return }
+    let spacing =
+      points.count < Self.pointCountMin ? Self.firstSpacingNanoseconds : Self.spacingNanoseconds
+    if let last = points.last, now - last.monotonic < spacing { return }
     if points.count == Self.pointCountMax { points.removeFirst() }
     points.append(
       ClockPoint(

@@ -37,6 +37,7 @@ struct TestClock {
   var correction: Int64
   var bound: Int64 = 1_000_000
   var status = ClockStatus.synchronized
+  var reference = ClockReference.cluster
 }
 
 /// A payment as the model ledger sees it.
@@ -82,7 +83,7 @@ struct TestCluster {
     let clock = clocks[node - 1]
     let reading = ClockReading(
       rawNanoseconds: time + clock.offset, correctionNanoseconds: clock.correction,
-      boundNanoseconds: clock.bound, epoch: 1, status: clock.status, reference: .cluster)
+      boundNanoseconds: clock.bound, epoch: 1, status: clock.status, reference: clock.reference)
     return Stamp(
       reading: reading,
       hybrid: HybridTimestamp(wallNanoseconds: reading.correctedNanoseconds, logical: 0),

@@ -2,6 +2,7 @@ package import Bytes
 package import HybridTime
 import Ledger
 import SegmentLog
+import Timeline
 
 /// How a skew report is made.
 package struct SkewOptions: Sendable {
@@ -9,21 +10,32 @@ package struct SkewOptions: Sendable {
   package var bucketCount = 12
   /// How many affected payments are listed.
   package var affectedLimit = 10
-  /// Table or JSON.
-  package var format = ReportFormat.table
   /// Also what is not certainly committed.
   package var includesUncommitted = true
 
-  /// Twelve parts, ten payments, a table.
+  /// Hold the payments' stamps against this rule.
+  package var tolerance: ClockTolerance?
+  /// Inject these into the nodes' clocks and tell what it does to the order.
+  package var whatIf: [InjectedSkew] = []
+  /// Tell what the ledger would have made of the payments in order of this time.
+  package var effectsOf: TimelineOrder?
+  /// The most that corrected time parts from true time, parts per billion: see ``Tightening``.
+  package var rateMaxPartsPerBillion = Tightening.rateMaxDefault
+  /// Seed of everything random.
+  package var seed: UInt64 = 1
+
+  /// Twelve parts, ten payments.
   package init() {}
 }
 
-/// One stamp of the log. 40 bytes, so that ten million fit in memory.
+/// One stamp of the log. 56 bytes, so that ten million fit in memory.
 struct SkewSample: BitwiseCopyable {
   var raw: Int64
   var correction: Int64
   var bound: Int64
   var sequence: UInt64
+  var hybridWall: Int64
+  var hybridLogical: UInt32
   var epoch: UInt32
   var node: UInt16
   var status: UInt8
@@ -37,6 +49,8 @@ struct SkewSample: BitwiseCopyable {
     correction = stamp.reading.correctionNanoseconds
     bound = stamp.reading.boundNanoseconds
     self.sequence = sequence.rawValue
+    hybridWall = stamp.hybrid.wallNanoseconds
+    hybridLogical = stamp.hybrid.logical
     epoch = stamp.reading.epoch
     node = stamp.node.rawValue
     status = stamp.reading.status.rawValue
@@ -49,6 +63,16 @@ struct SkewSample: BitwiseCopyable {
   var isPayment: Bool { kind & Self.paymentFlag != 0 }
   var reference: UInt8 { kind & ~Self.paymentFlag }
   var isSynchronized: Bool { status == ClockStatus.synchronized.rawValue }
+  var isExternal: Bool { reference == ClockReference.external.rawValue }
+  /// Whether its interval may be held against others of the same reference.
+  var isComparable: Bool {
+    reference != ClockReference.local.rawValue
+      && (isSynchronized || status == ClockStatus.holdover.rawValue)
+  }
+  /// When it was, by its bound: about corrected time.
+  var interval: TimeInterval {
+    TimeInterval(earliest: corrected &- bound, latest: corrected &+ bound)
+  }
   var isDisciplined: Bool { status != ClockStatus.unsynchronized.rawValue }
 }
 

@@ -19,6 +19,43 @@ package struct PairCertainty: Hashable, Sendable {
   package init() {}
 }
 
+/// What time makes certain of the order of all pairs of payments.
+package struct AllPairs: Hashable, Sendable {
+  /// Their intervals do not touch, and the log has them so.
+  package var ordered: UInt64 = 0
+  /// Their intervals do not touch, and the log has them the other way round.
+  package var reversed: UInt64 = 0
+  /// Their intervals touch or cannot be compared, but one node took in both: its hybrid clock orders them.
+  package var causal: UInt64 = 0
+  /// Nobody can tell.
+  package var undecidable: UInt64 = 0
+
+  /// No pairs.
+  init() {}
+
+  /// The pairs of payments, in the log's order.
+  init(_ payments: [SkewSample]) {
+    var nodeSums: [UInt16: IntervalPairs] = [:]
+    for reference in [ClockReference.cluster, .external] {
+      let own = payments.filter { $0.isComparable && $0.reference == reference.rawValue }
+      let pairs = countPairs(own.map(\.interval))
+      ordered += pairs.ordered
+      reversed += pairs.reversed
+      for node in Set(own.map(\.node)) {
+        let within = countPairs(own.lazy.filter { $0.node == node }.map(\.interval))
+        nodeSums[node, default: IntervalPairs()].ordered += within.ordered + within.reversed
+      }
+    }
+    var counts: [UInt16: UInt64] = [:]
+    for payment in payments { counts[payment.node, default: 0] += 1 }
+    for (node, count) in counts.sorted(by: { $0.key < $1.key }) {
+      causal += count * (count - 1) / 2 - (nodeSums[node]?.ordered ?? 0)
+    }
+    let count = UInt64(payments.count)
+    undecidable = (count == 0 ? 0 : count * (count - 1) / 2) - ordered - reversed - causal
+  }
+}
+
 /// A payment that belongs to a pair out of order.
 package struct AffectedPayment: Hashable, Sendable {
   /// The event.
@@ -39,16 +76,34 @@ package struct SkewReport: Sendable {
   package let rawAgainstLog: Disorder
   /// Payments by corrected time, against the order of the log.
   package let correctedAgainstLog: Disorder
+  /// Payments by hybrid time, against the order of the log.
+  package let hybridAgainstLog: Disorder
   /// Payments by their nodes' own clocks, against the order of corrected time.
   package let rawAgainstCorrected: Disorder
   /// Neighbouring payments of the log.
   package let pairs: PairCertainty
+  /// All pairs of payments.
+  package let allPairs: AllPairs
+  /// Steps, pauses, gaps and every change of the nodes' synchronization.
+  package let syncLog: SyncLog
+  /// Payments' bounds as they were stamped, and narrowed in retrospect; nil without payments.
+  package let bounds: (stamped: Spread, tightened: Spread)?
+  /// The stamps against a rule, where one was given.
+  package let tolerance: ToleranceReport?
+  /// What a wrong clock would have done, where one was asked about.
+  package let whatIf: WhatIfReport?
+  /// What another order would have changed, where one was asked about.
+  package let effects: OrderEffects?
+  /// For pictures: every stamp by node, in the order the node made them, and its narrowed bound.
+  let byNode: [(node: NodeID, samples: [SkewSample], tightened: [Int64])]
+  /// Payments in the log's order.
+  let payments: [SkewSample]
   /// The first payments in the log that the raw clocks put out of order.
   package let affected: [AffectedPayment]
 }
 
 extension AgreedLog {
-  /// Measures the clocks behind the log's stamps. Memory grows with the log: about 80 bytes a
+  /// Measures the clocks behind the log's stamps. Memory grows with the log: about 200 bytes a
   /// payment at its height.
   package func skew(_ options: SkewOptions) throws(AuditError) -> SkewReport {
     let limit = options.includesUncommitted ? lastIndex : committed
@@ -62,6 +117,8 @@ extension AgreedLog {
       return .proceed
     }
     let nodes = nodeSkews(samples, drifts, bucketCount: options.bucketCount)
+    let byNode = SkewReport.stampsByNode(
+      samples, Tightening(rateMax: options.rateMaxPartsPerBillion))
     samples.removeAll { !$0.isPayment }
     let raw = samples.map(\.raw)
     let corrected = samples.map(\.corrected)
@@ -70,9 +127,25 @@ extension AgreedLog {
     return SkewReport(
       nodes: nodes, paymentCount: samples.count, rawAgainstLog: rawAgainstLog,
       correctedAgainstLog: disorder(of: corrected, affectedLimit: options.affectedLimit),
+      hybridAgainstLog: disorder(of: hybridRanks(samples), affectedLimit: options.affectedLimit),
       rawAgainstCorrected: disorder(
         of: raw, inOrderOf: corrected, affectedLimit: options.affectedLimit),
-      pairs: certainty(samples), affected: try payments(sequences))
+      pairs: certainty(samples), allPairs: AllPairs(samples),
+      syncLog: SyncLog(byNode.map(\.samples)), bounds: paymentBounds(byNode),
+      tolerance: options.tolerance.map {
+        ToleranceReport($0, byNode.map(\.samples), tightened: byNode.map(\.tightened))
+      },
+      whatIf: options.whatIf.isEmpty
+        ? nil : WhatIfReport(options.whatIf, samples, seed: options.seed),
+      effects: try effects(options, limit), byNode: byNode, payments: samples,
+      affected: try payments(sequences))
+  }
+
+  private func effects(
+    _ options: SkewOptions, _ limit: LogIndex
+  ) throws(AuditError) -> OrderEffects? {
+    guard let order = options.effectsOf else { return nil }
+    return try effects(of: order, through: limit, listed: options.affectedLimit)
   }
 
   private func collect(
@@ -118,6 +191,54 @@ extension AgreedLog {
     }
     return found
   }
+}
+
+extension SkewReport {
+  /// The stamps of each node in the order it made them, by hybrid time: the log has them in the order in
+  /// which the leader took them.
+  static func stampsByNode(
+    _ samples: [SkewSample], _ tightening: Tightening
+  ) -> [(node: NodeID, samples: [SkewSample], tightened: [Int64])] {
+    var byNode = [[SkewSample]](repeating: [], count: Int(NodeID.countMax) + 1)
+    for sample in samples { byNode[Int(sample.node)].append(sample) }
+    return byNode.enumerated().compactMap { number, own in
+      guard !own.isEmpty else { return nil }
+      let ordered = own.sorted {
+        ($0.hybridWall, $0.hybridLogical) < ($1.hybridWall, $1.hybridLogical)
+      }
+      return (NodeID(UInt16(number)), ordered, tightening.bounds(ordered))
+    }
+  }
+}
+
+/// Payments' bounds as stamped, and narrowed.
+private func paymentBounds(
+  _ byNode: [(node: NodeID, samples: [SkewSample], tightened: [Int64])]
+) -> (stamped: Spread, tightened: Spread)? {
+  var (stamped, tightened): ([Int64], [Int64]) = ([], [])
+  for node in byNode {
+    for (sample, bound) in zip(node.samples, node.tightened) where sample.isPayment {
+      stamped.append(sample.bound)
+      tightened.append(bound)
+    }
+  }
+  guard let first = Spread(stamped), let second = Spread(tightened) else { return nil }
+  return (first, second)
+}
+
+/// Numbers that stand in the order of hybrid times, equal where those are.
+private func hybridRanks(_ samples: [SkewSample]) -> [Int64] {
+  let order = samples.indices.sorted {
+    (samples[$0].hybridWall, samples[$0].hybridLogical)
+      < (samples[$1].hybridWall, samples[$1].hybridLogical)
+  }
+  var ranks = [Int64](repeating: 0, count: samples.count)
+  for (place, index) in order.enumerated().dropFirst() {
+    let (one, before) = (samples[index], samples[order[place - 1]])
+    let isSame = one.hybridWall == before.hybridWall && one.hybridLogical == before.hybridLogical
+    ranks[index] = ranks[order[place - 1]] + (isSame ? 0 : 1)
+  }
+  return ranks
 }
 
 private func nodeSkews(

@@ -18,10 +18,11 @@ extension SkewReport {
     }
   }
 
-  private var orders: [(name: StaticString, title: String, disorder: Disorder)] {
+  var orders: [(name: StaticString, title: String, disorder: Disorder)] {
     [
       ("raw_against_log", "raw clock against the log", rawAgainstLog),
       ("corrected_against_log", "corrected time against the log", correctedAgainstLog),
+      ("hlc_against_log", "hybrid time against the log", hybridAgainstLog),
       ("raw_against_corrected", "raw clock against corrected time", rawAgainstCorrected),
     ]
   }
@@ -38,6 +39,12 @@ extension SkewReport {
         + "\(ReportText.grouped(pairs.reversed)) certainly the other way round, "
         + "\(ReportText.grouped(pairs.causal)) ordered by one node's own clock, "
         + "\(ReportText.grouped(pairs.undecidable)) undecidable by time.")
+    try writer.line(
+      "All pairs: \(ReportText.grouped(allPairs.ordered)) certainly in order, "
+        + "\(ReportText.grouped(allPairs.reversed)) certainly the other way round, "
+        + "\(ReportText.grouped(allPairs.causal)) ordered by one node's own clock, "
+        + "\(ReportText.grouped(allPairs.undecidable)) undecidable by time.")
+    try writeMore(to: writer)
     if !affected.isEmpty {
       try writer.line()
       try writeAffected(to: writer)
@@ -155,6 +162,7 @@ extension SkewReport {
       json.integer(count)
     }
     json.endObject()
+    writeMore(to: &json)
     json.key("affected")
     json.beginArray()
     for payment in affected {
@@ -175,7 +183,7 @@ extension SkewReport {
 }
 
 extension Spread {
-  fileprivate func write(to json: inout JSONWriter) {
+  func write(to json: inout JSONWriter) {
     json.beginObject()
     for (name, value) in [("min", min), ("median", median), ("max", max)] as [(StaticString, Int64)]
     {
@@ -187,7 +195,7 @@ extension Spread {
 }
 
 extension Disorder {
-  fileprivate func write(to json: inout JSONWriter) {
+  func write(to json: inout JSONWriter) {
     json.beginObject()
     for (name, value) in [
       ("count", UInt64(count)), ("inverted_pairs", invertedPairCount),
