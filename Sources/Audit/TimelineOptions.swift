@@ -8,6 +8,8 @@ package enum TimelineOrder: String, Sendable, CaseIterable {
   case hlc
   /// Each node's own system clock, uncorrected.
   case raw
+  /// The earliest that each can have been by its bound: what ``TimelineOptions/groupsUncertain`` needs.
+  case earliest
   /// The order in which the events were applied.
   case log
 }
@@ -41,6 +43,9 @@ package struct TimelineOptions: Sendable {
   package var windowNanoseconds: Int64 = 10_000_000_000
   /// Clock reports, beacons and changes of members, leader and rules too.
   package var showsAll = false
+  /// Number the groups of events that time cannot order: an event begins a new one when its interval
+  /// begins after those of all before it have ended. Needs the order ``TimelineOrder/earliest``.
+  package var groupsUncertain = false
   /// Also what is not certainly committed.
   package var showsUncommitted = true
 
@@ -60,6 +65,10 @@ package struct TimelineSummary: Hashable, Sendable {
   package var uncommittedCount: UInt64 = 0
   /// Most events held at once.
   package var heldCountMax = 0
+  /// Groups of events that time cannot order, and the events of the largest.
+  package var groupCount: UInt64 = 0
+  /// Events of the largest group.
+  package var groupEventCountMax: UInt64 = 0
   /// Ingress nodes met.
   package var nodeCount = 0
 

@@ -13,6 +13,9 @@ struct TimelinePrinter {
   private var line = TextLine()
   private var identifier: [UInt8] = []
   private var newest = EventSequence.zero
+  /// The latest that any event of the group can have been, and how many it has.
+  private var groupLatest = Int64.min
+  private var groupEventCount: UInt64 = 0
   private(set) var summary = TimelineSummary()
 
   init(_ options: TimelineOptions, _ writer: ReportWriter) {
@@ -30,8 +33,12 @@ struct TimelinePrinter {
       case .corrected, .log: "time (corrected)"
       case .hlc: "time (HLC)"
       case .raw: "time (raw clock)"
+      case .earliest: "earliest time"
       }
     line.removeAll(keepingCapacity: true)
+    if options.groupsUncertain {
+      line.cell(width: 8, alignsRight: true) { $0.append(contentsOf: "group".utf8) }
+    }
     line.cell(width: 27) { $0.append(contentsOf: title.utf8) }
     line.cell(width: 11, alignsRight: true) { $0.append(contentsOf: "± bound".utf8) }
     line.cell(width: 5, alignsRight: true) { $0.append(contentsOf: "node".utf8) }
@@ -85,6 +92,12 @@ struct TimelinePrinter {
   ) throws(DecodeError) {
     let stamp = try record.stamp(in: records)
     line.removeAll(keepingCapacity: true)
+    if options.groupsUncertain {
+      countGroup(stamp)
+      line.cell(width: 8, alignsRight: true) {
+        appendDecimal(Int128(summary.groupCount), decimals: 0, to: &$0)
+      }
+    }
     line.time(stamp.time(options.order))
     line.cell(width: 11, alignsRight: true) { cell in
       cell.append(contentsOf: "± ".utf8)
@@ -135,6 +148,18 @@ struct TimelinePrinter {
     line.append("\n")
   }
 
+  /// Takes an event into the group, or begins the next one with it.
+  private mutating func countGroup(_ stamp: Stamp) {
+    if summary.groupCount == 0 || stamp.earliestNanoseconds > groupLatest {
+      summary.groupCount += 1
+      groupEventCount = 0
+      groupLatest = .min
+    }
+    groupEventCount += 1
+    groupLatest = max(groupLatest, stamp.latestNanoseconds)
+    summary.groupEventCountMax = max(summary.groupEventCountMax, groupEventCount)
+  }
+
   // MARK: - JSON
 
   private mutating func appendJSON(
@@ -143,6 +168,11 @@ struct TimelinePrinter {
     let stamp = try record.stamp(in: records)
     json.removeAll()
     json.beginObject()
+    if options.groupsUncertain {
+      countGroup(stamp)
+      json.key("group")
+      json.integer(summary.groupCount)
+    }
     json.key("sequence")
     json.integer(line.entry.key.sequence.rawValue)
     json.key("index")
@@ -217,14 +247,20 @@ struct TimelinePrinter {
 
   mutating func end(_ summary: TimelineSummary) throws(AuditError) {
     guard options.format == .table else { return }
-    let parts = [
-      ReportText.count(summary.shownCount, "event"),
-      ReportText.count(summary.nodeCount, "node"),
-      "\(ReportText.grouped(summary.outOfLogOrderCount)) out of log order",
-      "\(ReportText.grouped(summary.lateCount)) late",
-      "\(ReportText.grouped(summary.uncommittedCount)) uncommitted",
-      "at most \(ReportText.count(summary.heldCountMax, "event")) held",
-    ]
+    let parts =
+      [
+        ReportText.count(summary.shownCount, "event"),
+        ReportText.count(summary.nodeCount, "node"),
+        "\(ReportText.grouped(summary.outOfLogOrderCount)) out of log order",
+        "\(ReportText.grouped(summary.lateCount)) late",
+        "\(ReportText.grouped(summary.uncommittedCount)) uncommitted",
+        "at most \(ReportText.count(summary.heldCountMax, "event")) held",
+      ]
+      + (options.groupsUncertain
+        ? [
+          "\(ReportText.count(summary.groupCount, "group")) that time orders",
+          "at most \(ReportText.count(summary.groupEventCountMax, "event")) in one",
+        ] : [])
     try writing { () throws(OutputError) in try writer.line(parts.joined(separator: ", ")) }
   }
 }

@@ -214,6 +214,7 @@ extension Stamp {
     switch order {
     case .corrected, .log: correctedNanoseconds
     case .hlc: hybrid.wallNanoseconds
+    case .earliest: earliestNanoseconds
     case .raw: reading.rawNanoseconds
     }
   }

@@ -21,7 +21,7 @@ struct TimelineCommand: ParsableCommand {
 
   @OptionGroup var shared: SharedOptions
 
-  @Option(help: "Order by corrected, hlc, raw or log.")
+  @Option(help: "Order by corrected, hlc, raw, earliest or log.")
   var order = TimelineOrder.corrected
 
   @Option(help: "No event before this time.", transform: time)
@@ -45,6 +45,12 @@ struct TimelineCommand: ParsableCommand {
   @Flag(help: "Clock reports, beacons and changes of members, leader and rules too.")
   var all = false
 
+  @Flag(
+    help:
+      "Number groups of events: those of one group time cannot order, those of two it does. Implies --order earliest."
+  )
+  var certain = false
+
   @Flag(help: "Leave out what is not certainly committed.")
   var committedOnly = false
 
@@ -60,7 +66,8 @@ struct TimelineCommand: ParsableCommand {
 
   func run() throws {
     var options = TimelineOptions()
-    options.order = order
+    options.order = certain ? .earliest : order
+    options.groupsUncertain = certain
     options.format = shared.format
     options.from = from ?? .min
     options.to = to ?? .max

@@ -71,18 +71,21 @@ final class LoopbackNodes: Sendable {
     processes[place] = nil
   }
 
-  /// Asks a node to end, and waits until it is gone: it may have a large ledger's snapshot to write.
-  func end(_ place: Int) throws(BenchFailure) {
-    guard let pid = processes[place] else { return }
+  /// Asks a node to end, and waits until it is gone: it may have a large ledger's snapshot to write. Returns
+  /// the most that it has had resident from its start to its end, bytes.
+  @discardableResult
+  func end(_ place: Int) throws(BenchFailure) -> Int {
+    guard let pid = processes[place] else { return 0 }
     Glibc.kill(pid, SIGTERM)
     let deadline = ContinuousClock.now + .seconds(600)
-    while !ChildProcess.hasEnded(pid) {
+    while !isZombie(pid) {
       guard ContinuousClock.now < deadline else {
         throw BenchFailure("Node \(place + 1) does not end; its log ends:\n\(logEnd(place + 1))")
       }
       usleep(1_000)
     }
     processes[place] = nil
+    return ChildProcess.wait(pid).residentByteCountMax
   }
 
   /// The most that a node has had resident, bytes (proc(5), `VmHWM`); 0 where it cannot be read.

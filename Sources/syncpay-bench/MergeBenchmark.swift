@@ -1,4 +1,5 @@
 import Bytes
+import Glibc
 import HybridTime
 import Timeline
 
@@ -6,8 +7,10 @@ import Timeline
 struct MergeSettings: Sendable {
   var sourceCounts = [3, 16]
   /// Of all sources together.
-  var events = 2_000_000
+  var events = 10_000_000
   var runs = 3
+  /// Whether `sort -m` merges as many lines beside it.
+  var comparesWithSort = true
   var seed: UInt64 = 1
 
   static var toy: MergeSettings {
@@ -15,6 +18,7 @@ struct MergeSettings: Sendable {
     settings.sourceCounts = [3]
     settings.events = 3_000
     settings.runs = 2
+    settings.comparesWithSort = true
     return settings
   }
 }
@@ -37,11 +41,42 @@ struct MergeBenchmark: Sendable {
       for isJittered in [false, true] {
         section.results.append(try measure(sources, isJittered: isJittered))
       }
+      if settings.comparesWithSort { section.results.append(try measureSort(sources)) }
     }
     section.notes.append(
-      "Medians; making the events is included. Sources give blocks of \(MergeCase.blockCount) "
+      "Medians; making the events is included. LC_ALL=C sort -m merges as many lines of time, node and number "
+        + "(37 bytes) from files in memory to /dev/null. Sources give blocks of \(MergeCase.blockCount) "
         + "events when the merge waits for them.")
     return section
+  }
+
+  /// The same by `LC_ALL=C sort -m`, over text files.
+  private func measureSort(_ sources: Int) throws(BenchFailure) -> [Field] {
+    let scratch = try ScratchDirectory()
+    defer { scratch.remove() }
+    Terminal.progress("merge: files of \(sources) sources for sort -m …")
+    let files = try MergeCase.writeLines(
+      sourceCount: sources, events: settings.events, seed: settings.seed, in: scratch.path)
+    var times: [Took] = []
+    var memory = 0
+    for run in 1...settings.runs {
+      Terminal.progress("merge: sort -m of \(sources) sources, run \(run) of \(settings.runs) …")
+      times.append(
+        try took { () throws(BenchFailure) in
+          let pid = try ChildProcess.spawn(
+            "sh", ["-c", "LC_ALL=C exec sort -m \"$@\" >/dev/null", "sort"] + files,
+            output: STDERR_FILENO)
+          let end = ChildProcess.wait(pid)
+          guard end.status == 0 else { throw BenchFailure("sort -m failed.") }
+          memory = max(memory, end.residentByteCountMax)
+        })
+    }
+    return [.text("path", "LC_ALL=C sort -m"), .count("sources", sources)]
+      + times.rateFields(events: settings.events)
+      + [
+        .text("held_events_max", "-"),
+        .real("memory_peak_mib", Double(memory) / 1_048_576, decimals: 1),
+      ]
   }
 
   private func measure(_ sources: Int, isJittered: Bool) throws(BenchFailure) -> [Field] {
@@ -138,6 +173,51 @@ struct MergeCase {
 
   private mutating func drain(_ number: Int) {
     while let entry = reorderers[number].pop() { _ = merge.push(entry, source: number) }
+  }
+}
+
+extension MergeCase {
+  /// Writes each source's events as lines of 37 bytes that sort by time, and returns the files' paths.
+  static func writeLines(
+    sourceCount: Int, events: Int, seed: UInt64, in directory: String
+  ) throws(BenchFailure) -> [String] {
+    var paths: [String] = []
+    for number in 0..<sourceCount {
+      var source = EntrySource(
+        number: number, sourceCount: sourceCount,
+        count: events / sourceCount + (number < events % sourceCount ? 1 : 0), seed: seed)
+      let path = "\(directory)/source\(number)"
+      guard let file = fopen(path, "w") else { throw BenchFailure("\(path) cannot be written.") }
+      var text: [UInt8] = []
+      var isWritten = true
+      while let entry = source.next() {
+        append(UInt64(entry.key.timeNanoseconds), width: 19, to: &text, then: 0x20)
+        append(UInt64(entry.key.node.rawValue), width: 4, to: &text, then: 0x20)
+        append(entry.key.sequence.rawValue & 0xff_ffff_ffff, width: 11, to: &text, then: 0x0a)
+        if text.count > 1 << 20 {
+          isWritten = isWritten && fwrite(text, 1, text.count, file) == text.count
+          text.removeAll(keepingCapacity: true)
+        }
+      }
+      isWritten = isWritten && fwrite(text, 1, text.count, file) == text.count
+      guard fclose(file) == 0, isWritten else { throw BenchFailure("\(path) cannot be written.") }
+      paths.append(path)
+    }
+    return paths
+  }
+
+  private static func append(
+    _ value: UInt64, width: Int, to text: inout [UInt8], then end: UInt8
+  ) {
+    let start = text.count
+    text.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: width))
+    var (rest, place) = (value, start + width - 1)
+    while rest > 0, place >= start {
+      text[place] += UInt8(rest % 10)
+      rest /= 10
+      place -= 1
+    }
+    text.append(end)
   }
 }
 

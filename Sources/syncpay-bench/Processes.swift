@@ -54,6 +54,14 @@ enum ChildProcess {
     return String(decoding: bytes, as: UTF8.self)
   }
 
+  /// Waits for a child's end: its raw status, and the most it had resident, bytes (getrusage(2)).
+  static func wait(_ pid: pid_t) -> (status: Int32, residentByteCountMax: Int) {
+    var status: Int32 = 0
+    var usage = rusage()
+    guard wait4(pid, &status, 0, &usage) == pid else { return (-1, 0) }
+    return (status, usage.ru_maxrss * 1024)
+  }
+
   /// Whether a child has ended; it is then no longer there.
   static func hasEnded(_ pid: pid_t) -> Bool {
     var status: Int32 = 0

@@ -45,6 +45,7 @@ func `the timeline is a sort of the log by the order asked for`(seed: UInt64) th
           case .corrected: stamp.correctedNanoseconds
           case .hlc: stamp.hybrid.wallNanoseconds
           case .raw: stamp.reading.rawNanoseconds
+          case .earliest: stamp.earliestNanoseconds
           case .log: Int64(place)
           }
         return (time, stamp.hybrid, stamp.node, place)
@@ -138,4 +139,82 @@ func `times are read`(text: String, nanoseconds: Int64) {
 ])
 func `what is no time is refused`(text: String) {
   #expect(TimeText.nanoseconds(text) == nil)
+}
+
+/// The union of touching intervals, by brute force: groups that no chain of touching intervals joins.
+@Test(arguments: 1...6 as ClosedRange<UInt64>)
+func `groups are what time cannot order, and groups are ordered`(seed: UInt64) throws {
+  let clocks = [
+    TestClock(offset: 0, correction: 0, bound: 2_000_000),
+    TestClock(offset: 0, correction: 0, bound: 30_000_000),
+    TestClock(offset: 0, correction: 0, bound: 200_000),
+  ]
+  var cluster = TestCluster(clocks: clocks, seed: seed)
+  try cluster.build(batchCount: 20, eventsPerBatch: 5)
+  try cluster.writeAll()
+  let stamps = stamps(cluster)
+  var options = TimelineOptions()
+  options.format = .json
+  options.order = .earliest
+  options.groupsUncertain = true
+  let transcript = Transcript()
+  let summary = try openLog(cluster.all).writeTimeline(options, to: transcript.writer)
+  var groups: [Int: Int] = [:]
+  for line in transcript.lines {
+    let numbers = line.split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
+    groups[numbers[1] - 1] = numbers[0]
+  }
+  #expect(groups.count == stamps.count && summary.groupCount == Set(groups.values).count)
+  #expect(summary.groupCount > 3 && summary.groupEventCountMax > 1)
+  for (place, first) in stamps.enumerated() {
+    for (other, second) in stamps.enumerated() where other != place {
+      let isTouching =
+        first.earliestNanoseconds <= second.latestNanoseconds
+        && second.earliestNanoseconds <= first.latestNanoseconds
+      let (one, two) = (groups[place] ?? 0, groups[other] ?? 0)
+      #expect(!isTouching || one == two, "seed \(seed)")
+      #expect(one >= two || first.latestNanoseconds < second.earliestNanoseconds, "seed \(seed)")
+    }
+  }
+}
+
+/// What somebody sees who gives a log twice, an empty one, a damaged one, or one of an idle node.
+@Test func `repeated, empty, damaged and idle logs change no timeline, and are told`() throws {
+  var cluster = TestCluster(clocks: TestCluster.plainClocks, seed: 4)
+  try cluster.build(batchCount: 30, eventsPerBatch: 5)
+  try cluster.writeAll()
+  func timeline(
+    _ directories: [String], shows count: UInt64 = 150
+  ) throws -> (text: String, notes: [String]) {
+    let transcript = Transcript()
+    let log = try openLog(directories)
+    let summary = try log.writeTimeline(TimelineOptions(), to: transcript.writer)
+    #expect(summary.shownCount == count && summary.lateCount == 0)
+    return (transcript.text, log.notes)
+  }
+  let whole = try timeline(cluster.all)
+  #expect(whole.notes.isEmpty)
+  let twice = try timeline([cluster.data(1), cluster.data(1), cluster.data(2)])
+  #expect(twice.text == whole.text && twice.notes.isEmpty)
+  // A node that has only just been added.
+  let empty = cluster.directory.path + "/fresh"
+  try PosixFileSystem().createDirectory(empty)
+  try PosixFileSystem().createDirectory(empty + "/log")
+  let fresh = try timeline([empty] + cluster.all)
+  #expect(fresh.text == whole.text)
+  #expect(fresh.notes.count == 1 && fresh.notes[0].contains("no batch in it"), "\(fresh.notes)")
+  // A byte of one of three has rotted.
+  let segment = cluster.segment(2, first: 9)
+  let bytes = try fileBytes(segment)
+  try setByte(segment, bytes.count / 3, bytes[bytes.count / 3] ^ 0x10)
+  let damaged = try timeline(cluster.all)
+  #expect(damaged.text == whole.text)
+  #expect(
+    damaged.notes.contains { $0.contains("damaged") && $0.contains("node2") }, "\(damaged.notes)")
+  // Nothing else has it: the timeline ends before it, and says so.
+  let alone = try timeline([cluster.data(2)], shows: 55)
+  #expect(
+    whole.text.hasPrefix(alone.text.split(separator: "\n").dropLast().joined(separator: "\n")))
+  #expect(alone.notes.contains { $0.contains("damaged") }, "\(alone.notes)")
+  #expect(throws: AuditError.self) { try timeline([empty], shows: 0) }
 }

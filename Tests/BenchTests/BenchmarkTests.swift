@@ -99,10 +99,16 @@ import Testing
   @Test func `merge gives every event once and in order`() throws {
     let section = try MergeBenchmark(.toy).run()
     let json = try printed(section)
-    #expect(json.results.compactMap { $0["path"] as? String } == ["merge", "reorder+merge"])
+    #expect(
+      json.results.compactMap { $0["path"] as? String } == [
+        "merge", "reorder+merge", "LC_ALL=C sort -m",
+      ])
     for row in json.results {
       #expect(try row.number("events_per_second") > 0)
-      let held = try #require(row["held_events_max"] as? Int)
+      guard let held = row["held_events_max"] as? Int else {
+        #expect(row["path"] as? String == "LC_ALL=C sort -m")
+        continue
+      }
       #expect((1...3_000).contains(held))
     }
   }
