@@ -66,7 +66,7 @@ struct ClockCostCommand: ParsableCommand {
       options.seconds = Int64(hours) * 3600
       options.settlingSeconds = Self.settlingSeconds
       options.poll(everySeconds: Int64(interval), sampleCount: samples)
-      var lab = ClockLab(options) { clock_gettime_nsec(CLOCK_MONOTONIC) }
+      var lab = ClockLab(options) { monotonicNanoseconds() }
       let result = lab.run()
       row.errorMax = max(row.errorMax, Double(result.errorMax))
       squares += result.errorRootMeanSquare * result.errorRootMeanSquare
@@ -83,9 +83,9 @@ struct ClockCostCommand: ParsableCommand {
   }
 }
 
-private func clock_gettime_nsec(_ clock: clockid_t) -> UInt64 {
+private func monotonicNanoseconds() -> UInt64 {
   var time = timespec()
-  clock_gettime(clock, &time)
+  clock_gettime(CLOCK_MONOTONIC, &time)
   return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }
 
