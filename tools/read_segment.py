@@ -81,7 +81,8 @@ def membership(fields):
                                  fields.number("Q")] for _ in range(fields.number("B"))]}
 KINDS = {1: ("payment", payment), 2: ("clock_report", clock_report), 3: ("beacon", lambda f: {"stamp": f.stamp()}),
          5: ("members", membership), 6: ("policy", lambda f: {"stamp": f.stamp(), "key": f.number("H"), "value": f.signed()}),
-         7: ("leadership", lambda f: {"stamp": f.stamp(), "target": f.number("H")})}
+         7: ("leadership", lambda f: {"stamp": f.stamp(), "target": f.number("H")}), 8: ("clock_measurement", lambda f: {
+             "stamp": f.stamp(), "source": [f.number("B"), f.varint(), f.signed(), f.varint(), f.varint(), f.number("B")]})}
 class Tree:
     """RFC 6962 section 2.1, by its right edge."""
     def __init__(self): self.size, self.edge, self.tiles = 0, [], []

@@ -69,7 +69,7 @@ package struct ReceiptReport: Sendable {
         "taken in by node \(stamp.node.rawValue) at "
           + "\(TimeText.text(nanoseconds: stamp.correctedNanoseconds)) ± "
           + "\(ReportText.duration(stamp.reading.boundNanoseconds))")
-    case .clockReport, .beacon, .membership, .policy, .leadership:
+    case .clockReport, .beacon, .membership, .policy, .leadership, .clockMeasurement:
       lines.append("an event that is no payment")
     }
     lines.append(

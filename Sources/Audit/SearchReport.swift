@@ -94,6 +94,7 @@ package struct SearchReport: Sendable {
     case .payment: "payment"
     case .clockReport: "clock_report"
     case .beacon: "beacon"
+    case .clockMeasurement: "clock measurement"
     case .membership: "members"
     case .policy: "policy"
     case .leadership: "leadership"

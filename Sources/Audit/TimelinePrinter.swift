@@ -113,6 +113,8 @@ struct TimelinePrinter {
     case .payment: appendPayment(try PaymentView(record.body, in: records), records)
     case .clockReport: line.cell(width: 30) { $0.append(contentsOf: "(clock report)".utf8) }
     case .beacon, nil: line.cell(width: 30) { $0.append(contentsOf: "(beacon)".utf8) }
+    case .clockMeasurement:
+      line.cell(width: 30) { $0.append(contentsOf: "(clock measurement)".utf8) }
     case .membership, .policy, .leadership:
       let text = try Event(record, in: records).operatorText ?? ""
       line.cell(width: 30) { $0.append(contentsOf: "(\(text))".utf8) }
@@ -188,6 +190,7 @@ struct TimelinePrinter {
       appendJSON(try PaymentView(record.body, in: records), records)
     case .clockReport: json.string("clock_report")
     case .beacon, nil: json.string("beacon")
+    case .clockMeasurement: json.string("clock_measurement")
     case .membership, .policy, .leadership:
       let event = try Event(record, in: records)
       json.string(event.operatorKind ?? "")

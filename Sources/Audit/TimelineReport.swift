@@ -76,11 +76,14 @@ struct TimelinePass {
   private var merge = KWayMerge<Entry>(sourceCount: 1)
   private var retained = RetainedBatches()
   private var printer: TimelinePrinter
+  /// Who takes part, by the log; empty until it says so.
+  private var members: Set<NodeID> = []
 
   init(_ options: TimelineOptions, _ writer: ReportWriter) {
     self.options = options
     printer = TimelinePrinter(options, writer)
-    // The first source is no node: it stands for those not yet met.
+    // The first source is no node: it stands for those not yet met. Where the log has said who takes part,
+    // and all of them have been met, it holds nothing back.
   }
 
   var summary: TimelineSummary {
@@ -115,6 +118,13 @@ struct TimelinePass {
     _ record: Record, _ records: borrowing RawSpan, _ slot: Int32, _ sequence: EventSequence,
     _ outcome: Outcome, _ index: LogIndex
   ) throws(AuditError) {
+    if record.kind == .beacon { try heed(record, records, index) }
+    if record.kind == .membership {
+      let change = try decoding(index) { () throws(DecodeError) in
+        try MembershipChange(record.body, in: records)
+      }
+      members = Set(change.voters + change.outgoing + change.learners)
+    }
     guard record.kind == .payment || options.showsAll && options.account == nil else { return }
     let stamp = try decoding(index) { () throws(DecodeError) in try record.stamp(in: records) }
     let time = stamp.time(options.order)
@@ -144,6 +154,20 @@ struct TimelinePass {
     } else {
       try drain(number)
     }
+  }
+
+  /// A node says that it has nothing earlier in flight. Its corrected and hybrid times never run back, so
+  /// neither does what it still may send; its raw clock may.
+  private mutating func heed(
+    _ record: Record, _ records: borrowing RawSpan, _ index: LogIndex
+  ) throws(AuditError) {
+    guard options.order == .corrected || options.order == .hlc else { return }
+    let stamp = try decoding(index) { () throws(DecodeError) in try record.stamp(in: records) }
+    let number = source(of: stamp.node)
+    sources[number].reorderer.advance(toNanoseconds: stamp.time(options.order))
+    try drain(number)
+    merge.advance(
+      source: number + 1, toNanoseconds: sources[number].reorderer.watermarkNanoseconds)
   }
 
   private mutating func source(of node: NodeID) -> Int {
@@ -176,8 +200,12 @@ struct TimelinePass {
         source: number + 1, toNanoseconds: sources[number].reorderer.watermarkNanoseconds)
     }
     let leader = header.stamp.leaderTime(options.order, correctionNanoseconds: 0)
+    let isEverybodyMet =
+      !members.isEmpty && members.allSatisfy { sourceByNode[Int($0.rawValue)] >= 0 }
     merge.advance(
-      source: 0, toNanoseconds: leader.subtractingReportingOverflow(options.windowNanoseconds).0)
+      source: 0,
+      toNanoseconds: isEverybodyMet
+        ? leader : leader.subtractingReportingOverflow(options.windowNanoseconds).0)
     try showMerged()
   }
 

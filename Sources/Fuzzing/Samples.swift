@@ -63,6 +63,10 @@ enum Samples {
       .payment(Payment(draft: $0.element, stamp: stamp(Int64($0.offset))))
     } + [
       .clockReport(report), .beacon(stamp(7, status: .holdover, reference: .cluster)),
+      .clockMeasurement(
+        ClockMeasurement(
+          stamp: stamp(8), kind: .server, id: 3, offsetNanoseconds: -(1 << 41),
+          delayNanoseconds: 160_000, errorNanoseconds: 1 << 20, stratum: 2)),
       .membership(change),
       .policy(PolicyChange(stamp: stamp(8), key: .clockToleranceMicroseconds, value: 250_000)),
       .policy(PolicyChange(stamp: stamp(8), key: .overdraft, value: 0)),

@@ -20,7 +20,7 @@ package struct ClusterFacts: Hashable, Sendable {
     switch event {
     case .membership(let change): setMembership(change)
     case .policy(let change): setPolicy(change.key, to: change.value)
-    case .payment, .clockReport, .beacon, .leadership: break
+    case .payment, .clockReport, .beacon, .leadership, .clockMeasurement: break
     }
   }
 

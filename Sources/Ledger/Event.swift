@@ -29,6 +29,8 @@ public enum Event: Hashable, Sendable {
   case policy(PolicyChange)
   /// An operator asks for another leader.
   case leadership(LeadershipTransfer)
+  /// One exchange with a clock source, in a journal.
+  case clockMeasurement(ClockMeasurement)
 
   /// The event's stamp.
   public var stamp: Stamp {
@@ -39,6 +41,7 @@ public enum Event: Hashable, Sendable {
     case .membership(let change): change.stamp
     case .policy(let change): change.stamp
     case .leadership(let transfer): transfer.stamp
+    case .clockMeasurement(let measurement): measurement.stamp
     }
   }
 
@@ -51,6 +54,7 @@ public enum Event: Hashable, Sendable {
     case .membership(let change): change.encode(into: &writer)
     case .policy(let change): change.encode(into: &writer)
     case .leadership(let transfer): transfer.encode(into: &writer)
+    case .clockMeasurement(let measurement): measurement.encode(into: &writer)
     }
   }
 
@@ -65,6 +69,8 @@ public enum Event: Hashable, Sendable {
     case .membership: self = .membership(try MembershipChange(record.body, in: records))
     case .policy: self = .policy(try PolicyChange(record.body, in: records))
     case .leadership: self = .leadership(try LeadershipTransfer(record.body, in: records))
+    case .clockMeasurement:
+      self = .clockMeasurement(try ClockMeasurement(record.body, in: records))
     case nil: throw .invalidField("record.kind", offset: record.body.lowerBound - 1)
     }
   }

@@ -16,6 +16,8 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
   case policy = 6
   /// An operator asks for another leader (``LeadershipTransfer``).
   case leadership = 7
+  /// One exchange with a clock source (``ClockMeasurement``); in journals only.
+  case clockMeasurement = 8
 }
 
 /// Where one record lies in a batch's records.

@@ -1,5 +1,6 @@
 import Bytes
 import ClockSync
+import HybridTime
 import Ledger
 
 extension ClockSourceReport {
@@ -13,16 +14,37 @@ extension ClockSourceReport {
     case .stale, .unheard: verdict = .stale
     case .noMajority, .superseded, .noQuorum, .refused, .settling: verdict = .unused
     }
-    let (kind, id): (ClockSourceKind, UInt32)
-    switch snapshot.source {
-    case .host: return nil
-    case .peer(let node): (kind, id) = (.peer, UInt32(node.rawValue))
-    case .server(let number): (kind, id) = (.server, UInt32(number))
-    case .kernel: (kind, id) = (.kernel, 0)
-    }
+    guard let (kind, id) = snapshot.source.logged else { return nil }
     self.init(
       kind: kind, id: id, offsetNanoseconds: offset,
       errorNanoseconds: snapshot.errorNanoseconds, delayNanoseconds: snapshot.delayNanoseconds,
       verdict: verdict)
+  }
+}
+
+extension ClockSource {
+  /// How the log names it; nil for the host's own clock, which nobody asks.
+  fileprivate var logged: (kind: ClockSourceKind, id: UInt32)? {
+    switch self {
+    case .host: nil
+    case .peer(let node): (.peer, UInt32(node.rawValue))
+    case .server(let number): (.server, UInt32(number))
+    case .kernel: (.kernel, 0)
+    }
+  }
+}
+
+extension ClockMeasurement {
+  /// A sample as it goes into the journal, stamped with the node's reading when it came in.
+  init?(_ sample: ClockSample, from source: ClockSource, _ reading: ClockReading, node: NodeID) {
+    guard let (kind, id) = source.logged else { return nil }
+    self.init(
+      stamp: Stamp(
+        reading: reading,
+        hybrid: HybridTimestamp(wallNanoseconds: reading.correctedNanoseconds, logical: 0),
+        node: node),
+      kind: kind, id: id, offsetNanoseconds: sample.rawOffsetNanoseconds,
+      delayNanoseconds: sample.delayNanoseconds,
+      errorNanoseconds: sample.remoteErrorNanoseconds, stratum: sample.stratum)
   }
 }

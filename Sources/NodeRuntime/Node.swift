@@ -16,8 +16,10 @@ package struct NodeTiming: Hashable, Sendable {
   package var clockPollTicks = 10
   /// Between two looks at the peers' health.
   package var healthTicks = 10
-  /// Between two clock reports of this node in the log, while nothing changes.
+  /// Between two clock reports of this node in the log, at most: while nothing changes.
   package var clockReportTicks = 1000
+  /// A node that has stamped nothing for so long sends a beacon, while others' payments go on.
+  package var beaconTicks = 100
   /// After a change of the clock's state, a report is logged no sooner than this after the last.
   package var clockReportTicksMin = 100
 
@@ -44,6 +46,13 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
   private var tickedNanoseconds: Int64
   private var reportedTick: Int?
   private var reportedEpoch: UInt32?
+  private var reportedCorrection: Int64 = 0
+  /// Ticks until the next clock report while nothing changes: doubled by each.
+  private var reportInterval: Int
+  /// When a client of this node last wanted to pay, or a beacon was last due.
+  private var stampedTick = 0
+  /// Payments applied when the last beacon was due.
+  private var beaconCount: UInt64 = 0
   private var notedEpoch: UInt32?
   private var isHalted = false
 
@@ -58,6 +67,7 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
     let now = environment.hostTime()
     self.environment = environment
     self.timing = timing
+    reportInterval = timing.clockReportTicksMin
     tickedNanoseconds = now.monotonicNanoseconds
     self.clock = NodeClock(
       configuration: clock, epoch: epoch, rawNanoseconds: now.rawNanoseconds,
@@ -92,6 +102,7 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
     if Self.passes(timing.clockPollTicks, from: before, to: tickCount) { pollClock(now) }
     if Self.passes(timing.healthTicks, from: before, to: tickCount) { judgePeers(now) }
     reportClock(now)
+    sendBeacon()
     for _ in 0..<min(due, timing.ticksAtOnceMax) { step(.tick) }
   }
 
@@ -103,6 +114,7 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
   /// Clients of this node want to pay.
   package mutating func submit(_ submissions: [Submission]) {
     makeUpForTicks(environment.hostTime())
+    stampedTick = tickCount
     step(.submit(submissions))
   }
 
@@ -187,7 +199,7 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
         rawNanoseconds: time.rawNanoseconds)
       switch answer {
       case .sample(let sample):
-        clock.record(sample, from: exchange.source)
+        record(sample, from: exchange.source, at: time)
         pollClock(time)
       case .kissOfDeath(let code):
         clock.recordFailure(.kissOfDeath(code), from: exchange.source)
@@ -332,6 +344,16 @@ extension Node {
     }
   }
 
+  /// Gives a sample to the clock, and tells the journal.
+  private mutating func record(_ sample: ClockSample, from source: ClockSource, at time: HostTime) {
+    clock.record(sample, from: source)
+    let reading = clock.reading(
+      rawNanoseconds: time.rawNanoseconds, monotonicNanoseconds: time.monotonicNanoseconds)
+    if let measurement = ClockMeasurement(sample, from: source, reading, node: replica.id) {
+      environment.note(.clockMeasured(measurement))
+    }
+  }
+
   /// The kernel answers at once: how far the host's clock may be from true time.
   private mutating func askKernel() {
     guard let answer = environment.kernelClock() else {
@@ -339,12 +361,11 @@ extension Node {
     }
     let (raw, now) = (answer.time.rawNanoseconds, answer.time.monotonicNanoseconds)
     do {
-      clock.record(
-        try ClockSample(
-          sentMonotonicNanoseconds: now, receiveNanoseconds: raw, transmitNanoseconds: raw,
-          monotonicNanoseconds: now, rawNanoseconds: raw,
-          remoteErrorNanoseconds: answer.errorNanoseconds),
-        from: .kernel)
+      let sample = try ClockSample(
+        sentMonotonicNanoseconds: now, receiveNanoseconds: raw, transmitNanoseconds: raw,
+        monotonicNanoseconds: now, rawNanoseconds: raw,
+        remoteErrorNanoseconds: answer.errorNanoseconds)
+      record(sample, from: .kernel, at: answer.time)
     } catch {
       clock.recordFailure(.sample(error), from: .kernel)
     }
@@ -356,7 +377,7 @@ extension Node {
       let sample = try exchange.accept(
         answer, monotonicNanoseconds: time.monotonicNanoseconds,
         rawNanoseconds: time.rawNanoseconds)
-      clock.record(sample, from: exchange.source)
+      record(sample, from: exchange.source, at: time)
       if !clock.discipline.hasSynchronized { pollClock(time) }
     } catch .originMismatch {
       exchanges.resume(exchange)
@@ -385,17 +406,22 @@ extension Node {
     }
   }
 
-  /// Puts a clock report into the log at a slow rate, and soon after a change: the time evidence
-  /// is as durable as the money.
+  /// Puts a clock report into the log, the less often the longer nothing has changed, and soon after a
+  /// change: the time evidence is as durable as the money.
   private mutating func reportClock(_ now: HostTime) {
     guard replica.raft.leader != nil, clock.discipline.hasSynchronized else { return }
-    let isChanged = clock.discipline.epoch != reportedEpoch
+    let reading = clock.reading(
+      rawNanoseconds: now.rawNanoseconds, monotonicNanoseconds: now.monotonicNanoseconds)
+    // A correction that has left the bound it was reported with is news too.
+    let moved = (reading.correctionNanoseconds - reportedCorrection).magnitude
+    let isChanged = reading.epoch != reportedEpoch || moved > UInt64(reading.boundNanoseconds)
     let age = reportedTick.map { tickCount - $0 } ?? .max
-    guard age >= (isChanged ? timing.clockReportTicksMin : timing.clockReportTicks) else {
-      return
-    }
+    guard age >= (isChanged ? timing.clockReportTicksMin : reportInterval) else { return }
+    reportInterval = min(
+      isChanged ? timing.clockReportTicksMin : 2 * reportInterval, timing.clockReportTicks)
     reportedTick = tickCount
-    reportedEpoch = clock.discipline.epoch
+    reportedEpoch = reading.epoch
+    reportedCorrection = reading.correctionNanoseconds
     let snapshot = clockSnapshot(now)
     step(
       .report(
@@ -405,6 +431,18 @@ extension Node {
 }
 
 extension Node {
+  /// Tells the log that nothing earlier of this node is in flight, while others' payments go on and it has
+  /// none: a merge of the nodes' events need not wait for it.
+  private mutating func sendBeacon() {
+    let count = replica.state.ledger.counts.applied
+    guard replica.raft.leader != nil, clock.discipline.hasSynchronized, count != beaconCount,
+      tickCount - max(stampedTick, reportedTick ?? 0) >= timing.beaconTicks
+    else { return }
+    stampedTick = tickCount
+    beaconCount = count
+    step(.beacon)
+  }
+
   /// What the node knows of itself and its peers, for status.
   package func snapshot() -> NodeSnapshot {
     let now = environment.hostTime()

@@ -44,6 +44,8 @@ package enum NodeNote: Sendable {
   case clock(ClockSnapshot)
   /// Checkpoints and their signatures.
   case cosigning(CosigningNote)
+  /// A clock source has answered: for the journal.
+  case clockMeasured(ClockMeasurement)
 }
 
 /// What a node needs of the world: real in a server, simulated in a test of whole clusters.

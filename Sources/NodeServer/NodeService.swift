@@ -88,6 +88,7 @@ struct RunningNode: Sendable {
   private let environment: LoopEnvironment
   private let timeServers: TimeServerClient
   private let timeServer: TimeServer?
+  private let journal: JournalService?
   private let archive: ArchiveService
   private let lock: LockBox
 
@@ -125,10 +126,12 @@ struct RunningNode: Sendable {
     let evidence = try evidence(
       settings, reader: reader, pool: pools.evidence, logger: logger, met: { scrub.met($0) })
     let identity = settings.identity
+    let journal = JournalService(
+      settings, loop: loop, pool: pools.evidence, clock: clock, logger: logger)
     let environment = LoopEnvironment(
       clock: clock, transport: transport, storage: storage, reader: reader, readers: pools.readers,
       catchUp: catchUp, scrub: scrub, disk: disk, evidence: evidence, timeServers: timeServers,
-      logger: logger,
+      journal: journal, logger: logger,
       names: { identity.name(of: $0) }, haltProcess: { Halt.now($0, logger: logger) })
     let node = Node(
       replica: recovered.takeReplica(), clock: settings.clock,
@@ -143,6 +146,7 @@ struct RunningNode: Sendable {
       timeServer: settings.timeBind.map {
         TimeServer(loop: loop, address: $0) { environment.servedTime() }
       },
+      journal: journal,
       archive: ArchiveService(
         loop: loop, pool: pools.background, log: recovered.logDirectory,
         archive: settings.archiveDirectory, environment: environment, logger: logger),
@@ -166,6 +170,7 @@ extension RunningNode {
         }
         disk.changed = { room in
           storage.hold(room.isExhausted)
+          journal?.isHeld = room.isShort
           snapshots.isHeld = room.isShort
           core.setDiskShort(room.isShort)
         }
@@ -173,6 +178,7 @@ extension RunningNode {
         return transport.start().map {
           core.start()
           archive.start()
+          journal?.start()
         }
       }.get()
     } catch {
@@ -298,6 +304,7 @@ extension RunningNode {
       archive.stop()
       timeServers.close()
       timeServer?.close()
+      journal?.stop()
       return environment.transport.close()
     }.get()
     if let last = environment.snapshotIfPublished() {

@@ -37,6 +37,9 @@ struct ForwardedRecords {
       case .membership, .policy, .leadership:
         // Only a leader writes these, and each into a batch of its own.
         throw .invalidField("forward.kind", offset: record.bytes.lowerBound)
+      case .clockMeasurement:
+        // For a node's own journal.
+        throw .invalidField("forward.kind", offset: record.bytes.lowerBound)
       }
       records.append(Record(range: record.bytes, stamp: stamp, id: id))
       hybridFirst = min(hybridFirst, stamp.hybrid)

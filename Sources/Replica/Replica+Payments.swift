@@ -63,11 +63,25 @@ extension Replica {
     var writer = ByteWriter(capacity: 128)
     ClockReport(stamp: stamp, driftPartsPerBillion: driftPartsPerBillion, sources: sources)
       .encode(into: &writer)
-    if reports.count >= Self.reportsMax { reports.removeFirst() }
-    reports.append((writer.bytes, stamp))
+    queue(writer.bytes, stamp)
   }
 
-  /// Most clock reports that wait for a leader.
+  /// Stamps a beacon: nothing earlier of this node is in flight. Where something is, there is none.
+  mutating func beacon(reading: ClockReading) {
+    guard ingress.count == 0 else { return }
+    let time = hybrid.tickRegardless(correctedNanoseconds: reading.correctedNanoseconds)
+    let stamp = Stamp(reading: reading, hybrid: time, node: id)
+    var writer = ByteWriter(capacity: 64)
+    Event.beacon(stamp).encode(into: &writer)
+    queue(writer.bytes, stamp)
+  }
+
+  private mutating func queue(_ record: [UInt8], _ stamp: Stamp) {
+    if reports.count >= Self.reportsMax { reports.removeFirst() }
+    reports.append((record, stamp))
+  }
+
+  /// Most clock reports and beacons that wait for a leader.
   private static var reportsMax: Int { 16 }
 
   /// Gives unsent payments to the leader, as few frames as their size allows.

@@ -141,6 +141,7 @@ package struct Replica: ~Copyable {
     case .read(let token): read(token: token, into: &effects)
     case .report(let drift, let sources):
       report(driftPartsPerBillion: drift, sources: sources, reading: reading)
+    case .beacon: beacon(reading: reading)
     case .receive(let message, let peer):
       receive(message, from: peer, reading: reading, into: &effects)
     case .persisted(let entry): raft.step(.persisted(entry), into: &raftEffects)

@@ -35,6 +35,8 @@ package enum ReplicaInput: Sendable {
   case administer(OperatorRequest, token: UInt64)
   /// This node's clock report, to go into the log.
   case report(driftPartsPerBillion: Int64, sources: [ClockSourceReport])
+  /// Nothing has been stamped here for a while, and others go on: a beacon is due.
+  case beacon
   /// A peer said something. Batches in it have been verified.
   case receive(PeerMessage, from: NodeID)
   /// Every storage command up to the one that ended with this entry is durable.

@@ -23,7 +23,7 @@ struct SyncpayAudit: ParsableCommand {
     subcommands: [
       TimelineCommand.self, LedgerCommand.self, SkewCommand.self, VerifyCommand.self,
       VerifyReceiptCommand.self, ConsistencyCommand.self, ReplayCommand.self, ArchiveCommand.self,
-      FindCommand.self,
+      FindCommand.self, MeasurementsCommand.self,
     ])
 }
 

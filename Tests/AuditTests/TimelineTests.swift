@@ -3,6 +3,7 @@ import Bytes
 import HostFiles
 import HybridTime
 import JSONText
+import Ledger
 import SegmentLog
 import Testing
 
@@ -215,4 +216,54 @@ func `groups are what time cannot order, and groups are ordered`(seed: UInt64) t
   let alone = try timeline([cluster.data(2)], shows: 55)
   #expect(alone.notes.contains { $0.contains("damaged") }, "\(alone.notes)")
   #expect(throws: AuditError.self) { try timeline([empty], shows: 0) }
+}
+
+/// A node that pays nothing holds the others back by the window, unless its beacons say that it has nothing.
+@Test func `beacons let a merge go on without the window`() throws {
+  func heldMax(withBeacons: Bool) throws -> Int {
+    var cluster = TestCluster(
+      nodeCount: 2,
+      clocks: [TestClock(offset: 0, correction: 0), TestClock(offset: 0, correction: 0)])
+    try cluster.append([
+      .membership(
+        MembershipChange(
+          stamp: cluster.stamp(1, at: TestCluster.start), voters: [NodeID(1), NodeID(2)],
+          outgoing: [], learners: [],
+          members: [NodeID(1), NodeID(2)].map { ClusterMember(id: $0, peerAddress: "h:1") }))
+    ])
+    for second in 0..<60 as Range<Int64> {
+      let time = TestCluster.start + second * 1_000_000_000
+      var events = try (0..<5 as Range<Int64>).map { place in
+        try cluster.payment(1, at: time + place * 1_000_000, "p\(second)-\(place)")
+      }
+      // The second node pays once, at the start.
+      if second == 0 { events.append(try cluster.payment(2, at: time + 9_000_000, "only")) }
+      if withBeacons {
+        events.append(.beacon(cluster.stamp(1, at: time + 10_000_000)))
+        events.append(.beacon(cluster.stamp(2, at: time + 11_000_000)))
+      }
+      try cluster.append(events)
+    }
+    try cluster.write(1, cluster.batches)
+    let transcript = Transcript()
+    var options = TimelineOptions()
+    options.format = .json
+    let summary = try openLog([cluster.data(1)]).writeTimeline(options, to: transcript.writer)
+    #expect(summary.shownCount == 301 && summary.lateCount == 0 && summary.outOfLogOrderCount == 0)
+    return summary.heldCountMax
+  }
+  let (without, with) = (try heldMax(withBeacons: false), try heldMax(withBeacons: true))
+  #expect(without > 40 && with < 12, "\(without) without beacons, \(with) with")
+}
+
+extension TestCluster {
+  /// A payment of one dollar that a node took in at a true time.
+  func payment(_ node: Int, at time: Int64, _ id: String) throws -> Event {
+    let draft = try PaymentDraft(
+      validating: PaymentRequest(
+        amount: Amount.formatted(minorUnits: 100, exponent: 2), sender: Array("a".utf8),
+        receiver: Array("b".utf8), currency: Array("USD".utf8), transactionID: Array(id.utf8)),
+      rules: PaymentRules(), makeID: { fatalError("has an id") })
+    return .payment(Payment(draft: draft, stamp: stamp(node, at: time)))
+  }
 }

@@ -95,8 +95,17 @@ func randomEvent(_ generator: inout SeededGenerator) throws -> Event {
   var when = stamp(Int64.random(in: 0...Int64.max / 2, using: &generator))
   when.reading.correctionNanoseconds = Int64.random(in: -1_000_000...1_000_000, using: &generator)
   when.hybrid.logical = UInt32.random(in: 0...300, using: &generator)
-  switch Int.random(in: 0..<9, using: &generator) {
+  switch Int.random(in: 0..<10, using: &generator) {
   case 0: return .beacon(when)
+  case 9:
+    return .clockMeasurement(
+      ClockMeasurement(
+        stamp: when, kind: ClockSourceKind.allCases.randomElement(using: &generator) ?? .peer,
+        id: UInt32.random(in: 0...UInt32.max, using: &generator),
+        offsetNanoseconds: Int64.random(in: Int64.min...Int64.max, using: &generator),
+        delayNanoseconds: Int64.random(in: 0...Int64.max, using: &generator),
+        errorNanoseconds: Int64.random(in: 0...Int64.max, using: &generator),
+        stratum: UInt8.random(in: 0...16, using: &generator)))
   case 6:
     let key = PolicyKey.allCases.randomElement(using: &generator) ?? .overdraft
     return .policy(

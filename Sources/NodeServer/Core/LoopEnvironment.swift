@@ -28,6 +28,7 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
   let evidence: EvidenceDesk
   private let catchUp: CatchUpReader<PosixFileSystem>
   private let timeServers: TimeServerClient
+  private let journal: JournalService?
   private let logger: Logger
   private let names: @Sendable (NodeID) -> String
   private let haltProcess: @Sendable (String) -> Void
@@ -48,7 +49,7 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
     storage: StorageQueue<PosixFileSystem>, reader: LogReader<PosixFileSystem>,
     readers: NIOThreadPool, catchUp: CatchUpReader<PosixFileSystem>, scrub: ScrubService,
     disk: DiskWatch, evidence: EvidenceDesk,
-    timeServers: TimeServerClient, logger: Logger,
+    timeServers: TimeServerClient, journal: JournalService?, logger: Logger,
     names: @escaping @Sendable (NodeID) -> String,
     haltProcess: @escaping @Sendable (String) -> Void
   ) {
@@ -62,6 +63,7 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
     self.disk = disk
     self.evidence = evidence
     self.timeServers = timeServers
+    self.journal = journal
     self.logger = logger
     self.names = names
     self.haltProcess = haltProcess
@@ -118,6 +120,10 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
   func learned(_ keys: NodeKeys, of node: NodeID) { evidence.learned(keys, of: node) }
 
   func note(_ note: NodeNote) {
+    if case .clockMeasured(let measurement) = note {
+      journal?.take(measurement)
+      return
+    }
     hasStateChanged = true
     NoteLog(logger: logger, name: names).write(note)
   }

@@ -29,6 +29,8 @@ package struct NodeSettings: Sendable {
   package var timeServers: [HostPort]
   /// Where NTP requests are answered; nil: they are not.
   package var timeBind: HostPort?
+  /// Whether clock sources' answers are kept in a journal.
+  package var keepsJournal: Bool
   /// Whether the kernel's estimate of its clock is a time source.
   package var usesKernelClock: Bool
   /// Least level that is logged.
@@ -47,7 +49,8 @@ package struct NodeSettings: Sendable {
     id: NodeID, name: String, dataDirectory: String, archiveDirectory: String, clusterName: String,
     members: [(id: NodeID, address: HostPort)], isJoining: Bool, peerBind: HostPort,
     timeServers: [HostPort],
-    timeBind: HostPort?, usesKernelClock: Bool, logLevel: Logger.Level, httpHost: String,
+    timeBind: HostPort?, usesKernelClock: Bool, keepsJournal: Bool, logLevel: Logger.Level,
+    httpHost: String,
     integers: [String: Int]
   ) {
     self.id = id
@@ -61,6 +64,7 @@ package struct NodeSettings: Sendable {
     self.timeServers = timeServers
     self.timeBind = timeBind
     self.usesKernelClock = usesKernelClock
+    self.keepsJournal = keepsJournal
     self.logLevel = logLevel
     self.httpHost = httpHost
     self.integers = integers

@@ -162,6 +162,9 @@ extension SettingKey {
   static let timeServePort = SettingKey(
     "time.serve_port", .integer(default: 0, 0...65_535),
     "UDP port for that; 0: the same number as the peer listener's.")
+  static let timeJournal = SettingKey(
+    "time.journal", .boolean(default: true),
+    "Whether each answer of a clock source is kept in this node's journal: some megabytes a day.")
   static let timeKernel = SettingKey(
     "time.kernel", .boolean(default: true),
     "Whether the kernel's own estimate is a time source, where a daemon disciplines the host's clock."
@@ -186,7 +189,8 @@ extension SettingKey {
     "How far hybrid time may run ahead of corrected time; stamps beyond are refused.")
   static let timeReportSeconds = SettingKey(
     "time.report_seconds", .integer(default: 10, 1...3600),
-    "Between two clock reports of this node in the log.")
+    "Between two clock reports of this node in the log, at most: they begin a second apart and become rarer"
+      + " while nothing changes.")
   static let testRawOffset = SettingKey(
     "time.test_raw_offset_milliseconds", .integer(default: 0, -86_400_000...86_400_000),
     "TESTS ONLY: this node's system clock reads wrong by so much.")
@@ -206,7 +210,8 @@ extension SettingKey {
     pendingMax, answerMilliseconds, resendMilliseconds, heartbeat, electionMin, electionMax,
     lease, batchEvents, batchBytes, batchesInFlight, segmentBytes, compressionLevel, cacheBytes,
     snapshotEvents, storageReserve, scrubBytes, scrubPause, healthSuspect, healthDown, timeServers,
-    timeServerPollMin, timeServerPollMax, timeServe, timeServePort, timeKernel, timePeerPoll,
+    timeServerPollMin, timeServerPollMax, timeServe, timeServePort, timeKernel, timeJournal,
+    timePeerPoll,
     timeDrift, timeFrequency,
     timeSlew, timeHostBound,
     timeAheadMax, timeReportSeconds, testRawOffset, testRawDrift, logLevel,

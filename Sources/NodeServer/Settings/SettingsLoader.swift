@@ -70,7 +70,8 @@ package struct SettingsLoader: Sendable {
       isJoining: isJoining, peerBind: bind,
       timeServers: try Self.servers(try await list(.timeServers)),
       timeBind: try await timeBind(bind, port: integers[SettingKey.timeServePort.name] ?? 0),
-      usesKernelClock: try await boolean(.timeKernel), logLevel: logLevel,
+      usesKernelClock: try await boolean(.timeKernel),
+      keepsJournal: try await boolean(.timeJournal), logLevel: logLevel,
       httpHost: try await text(.httpHost, emptyMeans: "127.0.0.1"),
       integers: integers)
     try check(settings)
