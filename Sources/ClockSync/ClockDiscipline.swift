@@ -11,9 +11,35 @@ struct ClockSlew: Hashable, Sendable {
 
   static var none: ClockSlew { ClockSlew(start: 0, end: 0, rate: 0) }
 
-  /// What the slew has moved corrected time by at a monotonic time, nanoseconds.
-  @inline(__always) func moved(atMonotonic now: Int64) -> Int64 {
-    rate == 0 ? 0 : PartsPerBillion.truncated(min(max(now, start), end) - start, rate: rate)
+  /// What the slew has moved corrected time by at a monotonic time: exactly.
+  @inline(__always) func moved(atMonotonic now: Int64) -> ExactNanoseconds {
+    guard rate != 0 else { return ExactNanoseconds() }
+    let span = min(max(now, start), end) - start
+    return ExactNanoseconds(
+      nanoseconds: span / PartsPerBillion.whole * rate, parts: span % PartsPerBillion.whole * rate)
+  }
+}
+
+/// A span in nanoseconds and billionths of one, so that several slews add up without a rounding each:
+/// rounded apart, two that both slow the clock down could make it run back by a nanosecond.
+struct ExactNanoseconds: Hashable, Sendable {
+  var nanoseconds: Int64 = 0
+  /// Billionths. Invariant: the magnitude of a sum of four stays below 2^63, as rates are below 10^9.
+  var parts: Int64 = 0
+
+  @inline(__always) static func + (left: Self, right: Self) -> Self {
+    ExactNanoseconds(
+      nanoseconds: left.nanoseconds + right.nanoseconds, parts: left.parts + right.parts)
+  }
+
+  /// The same span with parts from 0 to below one nanosecond.
+  @inline(__always) var normalized: Self {
+    let whole = parts / PartsPerBillion.whole
+    let rest = parts % PartsPerBillion.whole
+    return rest < 0
+      ? ExactNanoseconds(
+        nanoseconds: nanoseconds + whole - 1, parts: rest + PartsPerBillion.whole)
+      : ExactNanoseconds(nanoseconds: nanoseconds + whole, parts: rest)
   }
 }
 
@@ -39,6 +65,8 @@ package struct ClockDiscipline: Hashable, Sendable {
 
   /// Corrected − monotonic without the slews and drifts, nanoseconds.
   var offset: Int64
+  /// What `offset` leaves off, billionths of a nanosecond.
+  var offsetParts: Int64 = 0
   /// A slew that ends before ``current`` begins.
   var previous = ClockSlew.none
   /// The latest slew.
@@ -81,8 +109,11 @@ package struct ClockDiscipline: Hashable, Sendable {
 
   /// Corrected time at a monotonic time, nanoseconds since 1970. Never runs back.
   package func correctedNanoseconds(atMonotonic now: Int64) -> Int64 {
-    now + offset + previous.moved(atMonotonic: now) + previousDrift.moved(atMonotonic: now)
+    let moved =
+      ExactNanoseconds(nanoseconds: offset, parts: offsetParts)
+      + previous.moved(atMonotonic: now) + previousDrift.moved(atMonotonic: now)
       + current.moved(atMonotonic: now) + drift.moved(atMonotonic: now)
+    return now + moved.normalized.nanoseconds
   }
 
   /// The estimated time − monotonic at a monotonic time, nanoseconds: what corrected time is led to.
@@ -163,7 +194,7 @@ extension ClockDiscipline {
     if hasSynchronized {
       planSlew(rateMax: slewRateMax, monotonic: now)
     } else {
-      offset = target
+      (offset, offsetParts) = (target, 0)
       (previous, current, previousDrift) = (.none, .none, .none)
       drift = ClockSlew(start: now, end: .max, rate: targetRate)
       hasSynchronized = true
@@ -178,14 +209,17 @@ extension ClockDiscipline {
   private mutating func planSlew(rateMax: Int64, monotonic now: Int64) {
     let start = now + Self.slewLeadNanoseconds
     guard now - current.start >= Self.slewLeadNanoseconds else { return }
-    offset += previous.moved(atMonotonic: .max) + previousDrift.moved(atMonotonic: .max)
+    let ended =
+      (ExactNanoseconds(nanoseconds: offset, parts: offsetParts)
+      + previous.moved(atMonotonic: .max) + previousDrift.moved(atMonotonic: .max)).normalized
+    (offset, offsetParts) = (ended.nanoseconds, ended.parts)
     previous = current
     previous.end = min(previous.end, start)
     previousDrift = drift
     previousDrift.end = start
     drift = ClockSlew(start: start, end: .max, rate: targetRate)
-    let reached =
-      offset + previous.moved(atMonotonic: start) + previousDrift.moved(atMonotonic: start)
+    current = .none
+    let reached = correctedNanoseconds(atMonotonic: start) - start
     let residual = targetOffset(atMonotonic: start) - reached
     let duration = PartsPerBillion.duration(of: residual, rate: rateMax)
     current = ClockSlew(

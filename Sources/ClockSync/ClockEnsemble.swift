@@ -175,8 +175,8 @@ package enum ClockEnsemble {
   /// The median never falls when one clock rises, so the true clocks' median lies between the
   /// median of the intervals' low ends and that of their high ends. That is never wider than the
   /// largest error among them, and a wild clock far from the middle does not widen it. The median runs
-  /// on at the rate of one of the clocks near the middle: the error of its rate takes in those of all
-  /// that agree with it.
+  /// on at the rate of whichever clock is in the middle, and in a long holdover that may be any: the error
+  /// of its rate takes in those of all.
   /// `memberCount` is of the configured cluster: a minority's median is not the cluster's.
   package static func median(_ candidates: [ClockCandidate], memberCount: Int) -> Outcome {
     guard memberCount > 1, candidates.count * 2 > memberCount else {
@@ -187,13 +187,13 @@ package enum ClockEnsemble {
     let low = median(of: candidates.map(\.low))
     let high = median(of: candidates.map(\.high))
     let near = candidates.filter { $0.distance(fromLow: low, high: high) == 0 }
-    let rate = median(of: near.isEmpty ? [0] : near.map(\.ratePartsPerBillion))
+    let rate = median(of: (near.isEmpty ? candidates : near).map(\.ratePartsPerBillion))
     return Outcome(
       agreement: ClockAgreement(
         reference: .cluster, offsetNanoseconds: offset,
         // 1 ns: the mean of two middle ones is cut to a whole nanosecond.
         boundNanoseconds: max(high - offset, offset - low) + 1, ratePartsPerBillion: rate,
-        rateErrorPartsPerBillion: near.map { $0.rates.reach(from: rate) }.max() ?? 0,
+        rateErrorPartsPerBillion: candidates.map { $0.rates.reach(from: rate) }.max() ?? 0,
         chosen: candidates.map(\.source).sorted()),
       verdicts: candidates.map {
         let away = $0.distance(fromLow: low, high: high)

@@ -79,9 +79,10 @@ package struct ClockFilter: Hashable, Sendable {
     }
     let count = entries.count
     entries.removeAll { Self.contradict($0.sample, sample, rate: limits.rateMax) }
+    let isContradiction = entries.count < count
     contradictionCount += count - entries.count
     if entries.count == countMax { entries.removeFirst() }
-    let isSpike = count == entries.count && isSpike(sample, limits)
+    let isSpike = !isContradiction && isSpike(sample, limits)
     entries.append(Entry(sample: sample, isSpike: isSpike))
     refit(limits, external)
   }
@@ -173,7 +174,9 @@ extension ClockSample {
     switch role {
     case .raw: return (0, remoteErrorNanoseconds)
     case .external:
-      guard let claim, claim.isExternal else { return nil }
+      guard let claim, claim.isExternal,
+        claim.boundNanoseconds <= ClockSample.errorNanosecondsMax
+      else { return nil }
       return (claim.correctionNanoseconds, claim.boundNanoseconds)
     }
   }

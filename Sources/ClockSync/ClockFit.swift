@@ -112,7 +112,11 @@ package struct ClockFit: Hashable, Sendable {
     (low, high) = (newest.offset - newest.error, newest.offset + newest.error)
     (offset, rate, deviation, consistentCount, usedCount) = (newest.offset, 0, 0, 1, 1)
     var agreeing = confine(points, limits)
-    while !intersect(agreeing) { agreeing = agreeing.suffix(agreeing.count / 2) }
+    while !intersect(agreeing) {
+      // What the older ones confined is not to be trusted either. One point always agrees with itself.
+      (rateLow, rateHigh) = (-limits.rateMax, limits.rateMax)
+      agreeing = confine(agreeing.suffix(max(1, agreeing.count / 2)), limits)
+    }
     consistentCount = agreeing.count
     estimate(agreeing)
   }
@@ -177,10 +181,16 @@ package struct ClockFit: Hashable, Sendable {
 
   private mutating func estimate(_ points: [ClockPoint]) {
     let line = ClockRegression(points)
-    offset = min(max((points.last?.offset ?? 0) + Int64(line.offset.rounded()), low), high)
-    rate = min(max(Int64(line.rate.rounded()), rateLow), rateHigh)
-    deviation = Int64(line.deviation.rounded())
-    rateDeviation = Int64(min(line.rateDeviation, 1e9).rounded(.up))
+    let base = points.last?.offset ?? 0
+    // Clamped before they become integers: a peer may claim anything.
+    func integer(_ value: Double, _ low: Int64, _ high: Int64) -> Int64 {
+      let clamped = min(max(value, Double(low)), Double(high))
+      return clamped.isNaN ? low : min(max(Int64(exactly: clamped.rounded()) ?? low, low), high)
+    }
+    offset = base + integer(line.offset, low - base, high - base)
+    rate = integer(line.rate, rateLow, rateHigh)
+    deviation = integer(line.deviation, 0, ClockLimits.spanNanosecondsMax)
+    rateDeviation = integer(line.rateDeviation, 0, PartsPerBillion.whole)
     usedCount = line.usedCount
   }
 }

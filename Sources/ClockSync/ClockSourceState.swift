@@ -60,7 +60,8 @@ struct ClockSourceState: Hashable, Sendable {
     pace = polling.intervalNanosecondsMin
   }
 
-  var intervalNanoseconds: Int64 { pace * slowdown }
+  /// Between two requests. RATE slows the shortest pace down; a longer one suffices for it.
+  var intervalNanoseconds: Int64 { max(pace, polling.intervalNanosecondsMin * slowdown) }
 
   mutating func take(_ sample: ClockSample) throws(ClockSampleRefusal) {
     let contradictions = filter.contradictionCount
@@ -85,6 +86,9 @@ struct ClockSourceState: Hashable, Sendable {
         isContradicted
         ? polling.intervalNanosecondsMin : max(pace / 2, polling.intervalNanosecondsMin)
       patience = 0
+      // The next request was planned at the old pace; by the new one its answer would come when what is
+      // known is stale.
+      hurry(after: sample.monotonicNanoseconds)
     } else if PartsPerBillion.truncated(2 * pace, rate: growth) <= path {
       patience += 1
       guard patience >= Self.patienceCount else { return }
@@ -126,6 +130,12 @@ struct ClockSourceState: Hashable, Sendable {
       nextPollMonotonic = now
       burstLeft = polling.burstCount
     }
+    hurry(after: now)
+  }
+
+  /// The next request comes no later than an interval from then.
+  private mutating func hurry(after now: Int64) {
+    nextPollMonotonic = min(nextPollMonotonic, now + intervalNanoseconds)
   }
 
   /// Why it cannot be used now; `nil` when it is fresh.

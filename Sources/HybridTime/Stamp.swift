@@ -120,11 +120,15 @@ public struct Stamp: Hashable, Sendable {
 
   /// corrected − bound: the reference's time was no earlier.
   @inlinable public var earliestNanoseconds: Int64 {
-    reading.correctedNanoseconds &- reading.boundNanoseconds
+    let (time, isTooEarly) = reading.correctedNanoseconds.subtractingReportingOverflow(
+      reading.boundNanoseconds)
+    return isTooEarly ? .min : time
   }
 
   /// corrected + bound: the reference's time was no later.
   @inlinable public var latestNanoseconds: Int64 {
-    reading.correctedNanoseconds &+ reading.boundNanoseconds
+    let (time, isTooLate) = reading.correctedNanoseconds.addingReportingOverflow(
+      reading.boundNanoseconds)
+    return isTooLate ? .max : time
   }
 }

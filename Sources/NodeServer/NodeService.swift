@@ -304,9 +304,9 @@ extension RunningNode {
       archive.stop()
       timeServers.close()
       timeServer?.close()
-      journal?.stop()
       return environment.transport.close()
     }.get()
+    try? await loop.flatSubmit { journal?.stop() ?? loop.makeSucceededVoidFuture() }.get()
     if let last = environment.snapshotIfPublished() {
       try? await loop.flatSubmit { snapshots.stop(last) }.get()
     }

@@ -12,7 +12,7 @@ struct SkewCommand: ParsableCommand {
       pairs of payments are out of order by the raw clocks, by corrected and by hybrid time, and how many
       pairs time decides at all, counted exactly. When each clock was synchronized, set or paused. The
       bounds narrowed in retrospect: corrected time cannot part from true time faster than --rate-max-ppm
-      (the nodes' slew limit and 15 ppm), so what a node knew just before or after bounds a stamp too; the
+      (1015: the nodes' slew limit and what a rate may be wrong by), so what a node knew just before or after bounds a stamp too; the
       stamps stay as they are.
 
       --tolerance or --profile (rts25-hft: 100 us, rts25: 1 ms, cat: 50 ms): which payments were certainly
@@ -62,7 +62,7 @@ struct SkewCommand: ParsableCommand {
   var effects: TimelineOrder?
 
   @Option(help: "How fast corrected time may part from true time, ppm.")
-  var rateMaxPpm = 515
+  var rateMaxPpm = 1015
 
   @Option(help: "Write the report as an HTML page to this file.")
   var html: String?

@@ -52,6 +52,21 @@ import Timeline
     #expect(pairs.causal > 0 && pairs.undecidable > 0)
   }
 
+  @Test func `a forged bound beyond all time ends no audit`() throws {
+    let clocks = [
+      TestClock(offset: 0, correction: 0, bound: .max), TestClock(offset: 0, correction: 0),
+    ]
+    let cluster = try cluster(clocks)
+    let report = try openLog(cluster.all).skew(SkewOptions())
+    #expect(report.allPairs.reversed == 0)
+    let transcript = Transcript()
+    var options = TimelineOptions()
+    options.order = .earliest
+    options.groupsUncertain = true
+    let summary = try openLog(cluster.all).writeTimeline(options, to: transcript.writer)
+    #expect(summary.shownCount == 200 && summary.groupCount == 1)
+  }
+
   @Test func `a tolerance names what is not certainly within it, and why`() throws {
     let clocks = [
       TestClock(offset: 0, correction: 0, bound: 90_000, reference: .external),

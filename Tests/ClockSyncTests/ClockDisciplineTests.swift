@@ -83,6 +83,20 @@ private func agreement(
     }
   }
 
+  /// Two rates that both slow the clock down, each rounded for itself, would make it run back.
+  @Test func `corrected time never runs back, nanosecond by nanosecond`() {
+    var discipline = makeDiscipline()
+    discipline.steer(to: agreement(base, rate: -20_000), slewRateMax: rateMax, monotonic: 0)
+    discipline.steer(
+      to: agreement(base - second, rate: -20_000), slewRateMax: rateMax, monotonic: 20_000_000)
+    var last = discipline.correctedNanoseconds(atMonotonic: 29_000_000)
+    for now in 29_000_001...(31_500_000 as Int64) {
+      let corrected = discipline.correctedNanoseconds(atMonotonic: now)
+      if corrected < last { Issue.record("back at \(now)") }
+      last = corrected
+    }
+  }
+
   @Test func `a step or a pause that nobody has polled for yet is marked at once`() {
     var discipline = makeDiscipline()
     discipline.steer(

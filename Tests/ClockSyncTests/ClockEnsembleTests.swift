@@ -90,6 +90,21 @@ private func member(_ number: UInt16, _ offset: Int64, _ error: Int64) -> ClockC
     #expect((70...80).contains(agreement.offsetNanoseconds))
   }
 
+  /// The median of two clocks far apart is neither: it may go on at either's rate.
+  @Test func `the bound of a median between clocks that do not agree grows too`() throws {
+    let members = [
+      ClockCandidate(
+        source: .host, offsetNanoseconds: 0, errorNanoseconds: 0, ratePartsPerBillion: 1_000,
+        rateErrorPartsPerBillion: 15_000),
+      ClockCandidate(
+        source: .peer(NodeID(2)), offsetNanoseconds: 5_000_000, errorNanoseconds: 100_000,
+        ratePartsPerBillion: 41_000, rateErrorPartsPerBillion: 30_000),
+    ]
+    let agreement = try #require(ClockEnsemble.median(members, memberCount: 3).agreement)
+    #expect(agreement.ratePartsPerBillion == 21_000)
+    #expect(agreement.rateErrorPartsPerBillion == 50_000)
+  }
+
   /// Each node sees the same three clocks from its own monotonic clock. The median is one clock
   /// for all; the mean of the others, as the system before this one took it, is not.
   @Test func `three nodes with fixed offsets agree on one time, one of them 2 s ahead`() throws {

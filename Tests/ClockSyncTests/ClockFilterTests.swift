@@ -124,6 +124,37 @@ extension ClockFilter {
     #expect(moved.offsetNanoseconds - calm.offsetNanoseconds > 200_000, "\(moved)")
   }
 
+  @Test func `a full filter knows a spike too`() throws {
+    var filter = ClockFilter(countMax: 8)
+    for index in 0..<20 {
+      try filter.insert(
+        makeSample(
+          at: Int64(index) * 16_000 * millisecond, there: 400_000 + Int64(index % 3) * 500,
+          back: 400_000))
+    }
+    try filter.insert(
+      makeSample(
+        at: 320_000 * millisecond, offset: base + 350_000, there: 400_000, back: 400_000))
+    #expect(filter.spikeCount == 1)
+  }
+
+  /// A claim may say anything: it must be refused or harmless, never the end of the process.
+  @Test func `absurd claims of a peer are no time source`() throws {
+    var filter = ClockFilter()
+    for (place, correction) in [1 << 56, -(1 << 56)].enumerated() {
+      let claim = PeerClockClaim(
+        correctionNanoseconds: Int64(correction), boundNanoseconds: 1 << 56,
+        status: .synchronized, reference: .external, isDirect: true)
+      let sent = Int64(place) * 7 * millisecond
+      let sample = try ClockSample(
+        sentMonotonicNanoseconds: sent, receiveNanoseconds: base + sent,
+        transmitNanoseconds: base + sent, monotonicNanoseconds: sent, rawNanoseconds: base + sent,
+        claim: claim)
+      try filter.insert(sample)
+    }
+    #expect(filter.fit(.external) == nil && filter.fit(.raw) != nil)
+  }
+
   @Test func `a remote clock that was set makes its older samples drop out`() throws {
     var filter = ClockFilter()
     for index in 0..<5 {

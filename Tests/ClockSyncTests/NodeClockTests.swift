@@ -227,6 +227,22 @@ private let node4 = ClockSource.peer(NodeID(4))
     #expect(try pace(delay: 200 * millisecond) == 1024)
   }
 
+  @Test func `a server that was set is asked again soon, however seldom it was asked before`()
+    throws
+  {
+    var bench = Bench(servers: 1)
+    for _ in 0..<400 {
+      bench.now += 16 * second
+      guard !bench.clock.nextPolls(monotonicNanoseconds: bench.now).isEmpty else { continue }
+      try bench.hear(.server(0), offset: 0, delay: 200 * millisecond)
+    }
+    while bench.clock.nextPolls(monotonicNanoseconds: bench.now).isEmpty { bench.now += second }
+    try bench.hear(.server(0), offset: 900 * second, delay: 200 * millisecond)
+    #expect(bench.report.sources[1].contradictionCount > 0)
+    let next = try #require(bench.clock.nextPollMonotonicNanoseconds)
+    #expect(next - bench.now <= 16 * second)
+  }
+
   @Test func `the kernel's word is a time source where it is asked for`() throws {
     var configuration = ClockConfiguration(node: NodeID(1))
     configuration.usesKernel = true

@@ -38,6 +38,9 @@ package struct OrderEffects: Sendable {
     var code: OutcomeCode
     var sender: Int128
     var receiver: Int128
+
+    /// Whether its client was told that it stands: a repetition is.
+    var isAccepted: Bool { code == .applied || code == .duplicate }
   }
 }
 
@@ -130,15 +133,15 @@ extension AgreedLog {
     var found: [Int] = []
     for place in recorded.ranges.indices {
       guard let one = logged.effects[place], let two = reordered.effects[place] else { continue }
-      let isAccepted = one.code != two.code
+      let isAccepted = one.isAccepted != two.isAccepted
       let isBalance = one.sender != two.sender || one.receiver != two.receiver
       if isAccepted { effects.acceptanceCount += 1 }
       if isBalance { effects.balanceCount += 1 }
       if isAccepted || isBalance, found.count < 1 << 20 { found.append(place) }
     }
     found.sort { first, second in
-      let one = logged.effects[first]?.code != reordered.effects[first]?.code
-      let two = logged.effects[second]?.code != reordered.effects[second]?.code
+      let one = logged.effects[first]?.isAccepted != reordered.effects[first]?.isAccepted
+      let two = logged.effects[second]?.isAccepted != reordered.effects[second]?.isAccepted
       return one == two ? first < second : one
     }
     for place in found.prefix(listed) {

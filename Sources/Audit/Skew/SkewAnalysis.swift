@@ -265,9 +265,9 @@ private func certainty(_ samples: [SkewSample]) -> PairCertainty {
       first.reference == second.reference && first.reference != ClockReference.local.rawValue
     if first.node == second.node {
       pairs.causal += 1
-    } else if isComparable && first.corrected &+ first.bound < second.corrected &- second.bound {
+    } else if isComparable && first.interval.latest < second.interval.earliest {
       pairs.ordered += 1
-    } else if isComparable && second.corrected &+ second.bound < first.corrected &- first.bound {
+    } else if isComparable && second.interval.latest < first.interval.earliest {
       pairs.reversed += 1
     } else {
       pairs.undecidable += 1

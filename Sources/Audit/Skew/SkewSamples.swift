@@ -71,7 +71,11 @@ struct SkewSample: BitwiseCopyable {
   }
   /// When it was, by its bound: about corrected time.
   var interval: TimeInterval {
-    TimeInterval(earliest: corrected &- bound, latest: corrected &+ bound)
+    // A forged stamp may claim any bound.
+    let (earliest, isTooEarly) = corrected.subtractingReportingOverflow(bound)
+    let (latest, isTooLate) = corrected.addingReportingOverflow(bound)
+    return TimeInterval(
+      earliest: isTooEarly ? .min : earliest, latest: isTooLate ? .max : latest)
   }
   var isDisciplined: Bool { status != ClockStatus.unsynchronized.rawValue }
 }

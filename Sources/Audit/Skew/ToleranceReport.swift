@@ -60,7 +60,8 @@ package struct ToleranceViolation: Hashable, Sendable {
 
   mutating func take(_ sample: SkewSample, bound: Int64) {
     end = sample.corrected
-    sequences = sequences.lowerBound...max(sequences.upperBound, sample.sequence)
+    sequences =
+      min(sequences.lowerBound, sample.sequence)...max(sequences.upperBound, sample.sequence)
     count += 1
     boundMax = max(boundMax, bound)
   }

@@ -31,6 +31,8 @@ final class JournalService: @unchecked Sendable {
   private var isWriting = false
   private var hasFailed = false
   private var task: RepeatedTask?
+  /// Fulfilled when nothing is left to write, while the node stops.
+  private var idle: EventLoopPromise<Void>?
   /// Whether nothing is to be written: the disk is short of room.
   var isHeld = false
 
@@ -54,10 +56,19 @@ final class JournalService: @unchecked Sendable {
     ) { _ in self.flush() }
   }
 
-  /// Writes what is left, and no more. On the loop; the pool carries it out before it ends.
-  func stop() {
+  /// Writes what is left, and no more. On the loop; done when that is durable.
+  func stop() -> EventLoopFuture<Void> {
     task?.cancel()
+    let promise = loop.makePromise(of: Void.self)
+    idle = promise
     flush()
+    if !isWriting { finish() }
+    return promise.futureResult
+  }
+
+  private func finish() {
+    idle?.succeed()
+    idle = nil
   }
 
   /// Takes a measurement. On the loop.
@@ -96,7 +107,13 @@ final class JournalService: @unchecked Sendable {
         "the journal lacks clock measurements", metadata: ["count": "\(droppedCount)"])
       droppedCount = 0
     }
-    guard case .failure(let error) = result else { return }
+    if case .failure(let error) = result { fail(error) }
+    guard idle != nil else { return }
+    flush()
+    if !isWriting { finish() }
+  }
+
+  private func fail(_ error: LogError) {
     hasFailed = true
     logger.error(
       "the journal cannot be written; the node goes on without it",
