@@ -270,7 +270,11 @@ final class Cluster: Sendable {
     try FileManager.default.createDirectory(atPath: base, withIntermediateDirectories: true)
     return try nodes.map { node in
       let target = base + "/\(node.name)"
-      try FileManager.default.copyItem(atPath: node.data, toPath: target)
+      // A running node replaces small files by renaming: one may go while the directory is copied.
+      try eventually("\(node.data) is copied") {
+        try? FileManager.default.removeItem(atPath: target)
+        return try? FileManager.default.copyItem(atPath: node.data, toPath: target)
+      }
       return target
     }
   }
