@@ -359,6 +359,9 @@ extension Node {
     guard let answer = environment.kernelClock() else {
       return clock.recordFailure(.refused(.unsynchronized), from: .kernel)
     }
+    guard answer.errorNanoseconds <= KernelClock.errorNanosecondsMax else {
+      return clock.recordFailure(.sample(.errorOutOfRange), from: .kernel)
+    }
     let (raw, now) = (answer.time.rawNanoseconds, answer.time.monotonicNanoseconds)
     do {
       let sample = try ClockSample(

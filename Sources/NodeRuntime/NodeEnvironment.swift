@@ -21,6 +21,10 @@ package struct HostTime: Hashable, Sendable {
 
 /// What the kernel knows of the host's clock from the daemon that disciplines it (adjtimex(2)).
 package struct KernelClock: Hashable, Sendable {
+  /// A larger error is not used: the kernel lets it grow by 500 ppm since the daemon's last word, and one that
+  /// lives keeps it below.
+  package static let errorNanosecondsMax: Int64 = 100_000_000
+
   /// Both clocks when it was asked.
   package var time: HostTime
   /// The system clock is within ± this of true time, nanoseconds: the daemon's maximum error, grown by
