@@ -78,14 +78,13 @@ final class LoopbackNodes: Sendable {
     guard let pid = processes[place] else { return 0 }
     Glibc.kill(pid, SIGTERM)
     let deadline = ContinuousClock.now + .seconds(600)
-    while !isZombie(pid) {
+    let end = try ChildProcess.wait(pid) { () throws(BenchFailure) in
       guard ContinuousClock.now < deadline else {
         throw BenchFailure("Node \(place + 1) does not end; its log ends:\n\(logEnd(place + 1))")
       }
-      usleep(1_000)
     }
     processes[place] = nil
-    return ChildProcess.wait(pid).residentByteCountMax
+    return end.residentByteCountMax
   }
 
   /// The most that a node has had resident, bytes (proc(5), `VmHWM`); 0 where it cannot be read.

@@ -66,7 +66,7 @@ struct MergeBenchmark: Sendable {
           let pid = try ChildProcess.spawn(
             "sh", ["-c", "LC_ALL=C exec sort -m \"$@\" >/dev/null", "sort"] + files,
             output: STDERR_FILENO)
-          let end = ChildProcess.wait(pid)
+          let end = try ChildProcess.wait(pid)
           guard end.status == 0 else { throw BenchFailure("sort -m failed.") }
           memory = max(memory, end.residentByteCountMax)
         })

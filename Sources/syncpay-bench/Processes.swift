@@ -54,12 +54,21 @@ enum ChildProcess {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// Waits for a child's end: its raw status, and the most it had resident, bytes (getrusage(2)).
-  static func wait(_ pid: pid_t) -> (status: Int32, residentByteCountMax: Int) {
-    var status: Int32 = 0
-    var usage = rusage()
-    guard wait4(pid, &status, 0, &usage) == pid else { return (-1, 0) }
-    return (status, usage.ru_maxrss * 1024)
+  /// Waits for a child's end, as long as `isAwaited` says: its raw status, and the most it had resident, bytes.
+  ///
+  /// That is asked of proc(5) again and again: what wait4(2) tells begins with the memory of the process that
+  /// started the child.
+  static func wait(
+    _ pid: pid_t, while isAwaited: () throws(BenchFailure) -> Void = {}
+  ) throws(BenchFailure) -> (status: Int32, residentByteCountMax: Int) {
+    var most = 0
+    while true {
+      most = max(most, Files.statusNumber("VmHWM:", of: "\(pid)") * 1024)
+      var status: Int32 = 0
+      if waitpid(pid, &status, WNOHANG) != 0 { return (status, most) }
+      try isAwaited()
+      usleep(2_000)
+    }
   }
 
   /// Whether a child has ended; it is then no longer there.

@@ -61,6 +61,22 @@ final class TestNode: Sendable {
 
   func signal(_ signal: Int32) { process.withLock { $0 }?.signal(signal) }
 
+  /// SIGSTOP, and waits until every thread stands still: on a busy machine one may run on for a while.
+  func pause() throws {
+    guard let child = process.withLock({ $0 }) else { throw HarnessProblem("\(name) never ran") }
+    child.signal(SIGSTOP)
+    try eventually("\(name) stands still") {
+      let tasks =
+        (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(child.id)/task")) ?? []
+      return tasks.allSatisfy { task in
+        let path = "/proc/\(child.id)/task/\(task)/stat"
+        let text = String(
+          decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
+        return text.split(separator: ")").last?.hasPrefix(" T") ?? true
+      }
+    }
+  }
+
   /// SIGKILL, and its end.
   func kill() { process.withLock { $0 }?.end() }
 

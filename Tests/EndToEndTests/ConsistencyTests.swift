@@ -37,7 +37,7 @@ extension EndToEnd {
         let follower = try #require(cluster.nodes.first { $0.number != leader.number })
         for alone in [leader, follower] {
           let others = cluster.nodes.filter { $0.number != alone.number }
-          for node in others { node.signal(SIGSTOP) }
+          for node in others { try node.pause() }
           for target in [
             "/get_ledger", "/transactions?consistency=linearizable",
             "/transactions/cut?consistency=linearizable", "/status?consistency=linearizable",
