@@ -87,13 +87,10 @@ extension ClockMeasurement {
     json.beginObject()
     json.key("source")
     json.string(source)
-    for (name, value) in [
-      ("offset_ns", offsetNanoseconds), ("delay_ns", delayNanoseconds),
-      ("error_ns", errorNanoseconds), ("bound_ns", bound), ("stratum", Int64(stratum)),
-    ] as [(StaticString, Int64)] {
-      json.key(name)
-      json.integer(value)
-    }
+    json.members([
+      "offset_ns": offsetNanoseconds, "delay_ns": delayNanoseconds,
+      "error_ns": errorNanoseconds, "bound_ns": bound, "stratum": Int64(stratum),
+    ])
     json.key("stamp")
     stamp.write(to: &json)
     json.endObject()

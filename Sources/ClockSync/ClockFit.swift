@@ -121,6 +121,9 @@ package struct ClockFit: Hashable, Sendable {
     estimate(agreeing)
   }
 
+  /// ± about the likely rate, parts per billion: as far as the certain interval reaches.
+  package var rateError: Int64 { max(rateHigh - rate, rate - rateLow) }
+
   /// Where the clock is at a monotonic time, not before the newest point's.
   package func estimate(atMonotonic now: Int64) -> ClockEstimate {
     let age = max(now - monotonic, 0)
@@ -131,7 +134,7 @@ package struct ClockFit: Hashable, Sendable {
     let offset = min(max(offset + PartsPerBillion.truncated(age, rate: rate), low), high)
     return ClockEstimate(
       offsetNanoseconds: offset, errorNanoseconds: max(high - offset, offset - low),
-      ratePartsPerBillion: rate, rateErrorPartsPerBillion: max(rateHigh - rate, rate - rateLow),
+      ratePartsPerBillion: rate, rateErrorPartsPerBillion: rateError,
       delayNanoseconds: delay, monotonicNanoseconds: monotonic)
   }
 

@@ -47,7 +47,6 @@ struct HostTrack: Hashable, Sendable {
     ClockCandidate(
       source: .host, offsetNanoseconds: raw - now, errorNanoseconds: 0,
       ratePartsPerBillion: fit?.rate ?? 0,
-      rateErrorPartsPerBillion: fit.map { max($0.rateHigh - $0.rate, $0.rate - $0.rateLow) }
-        ?? limits.rateMax)
+      rateErrorPartsPerBillion: fit?.rateError ?? limits.rateMax)
   }
 }

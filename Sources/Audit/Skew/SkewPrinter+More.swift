@@ -56,8 +56,8 @@ extension SkewReport {
   func writeMore(to json: inout JSONWriter) {
     json.key("all_pairs")
     json.object([
-      ("certainly_ordered", allPairs.ordered), ("certainly_reversed", allPairs.reversed),
-      ("causal", allPairs.causal), ("undecidable", allPairs.undecidable),
+      "certainly_ordered": allPairs.ordered, "certainly_reversed": allPairs.reversed,
+      "causal": allPairs.causal, "undecidable": allPairs.undecidable,
     ])
     if let bounds {
       json.key("payment_bounds_ns")
@@ -83,13 +83,18 @@ extension SkewReport {
 }
 
 extension JSONWriter {
-  /// An object of counts.
-  fileprivate mutating func object(_ members: [(StaticString, UInt64)]) {
-    beginObject()
+  /// Members of the object that is open, each a whole number.
+  mutating func members(_ members: KeyValuePairs<StaticString, some FixedWidthInteger>) {
     for (name, value) in members {
       key(name)
       integer(value)
     }
+  }
+
+  /// An object of whole numbers.
+  mutating func object(_ members: KeyValuePairs<StaticString, some FixedWidthInteger>) {
+    beginObject()
+    self.members(members)
     endObject()
   }
 }
@@ -313,13 +318,10 @@ extension OrderEffects {
     json.beginObject()
     json.key("order")
     json.string(order.rawValue)
-    for (name, count) in [
-      ("moved", movedCount), ("acceptance_differs", acceptanceCount),
-      ("balance_differs", balanceCount), ("final_balances_differ", finalBalanceCount),
-    ] as [(StaticString, Int)] {
-      json.key(name)
-      json.integer(count)
-    }
+    json.members([
+      "moved": movedCount, "acceptance_differs": acceptanceCount,
+      "balance_differs": balanceCount, "final_balances_differ": finalBalanceCount,
+    ])
     json.key("affected")
     json.beginArray()
     for payment in affected {

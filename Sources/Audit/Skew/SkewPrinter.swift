@@ -153,15 +153,10 @@ extension SkewReport {
       order.disorder.write(to: &json)
     }
     json.key("neighbours")
-    json.beginObject()
-    for (name, count) in [
-      ("certainly_ordered", pairs.ordered), ("certainly_reversed", pairs.reversed),
-      ("causal", pairs.causal), ("undecidable", pairs.undecidable),
-    ] as [(StaticString, Int)] {
-      json.key(name)
-      json.integer(count)
-    }
-    json.endObject()
+    json.object([
+      "certainly_ordered": pairs.ordered, "certainly_reversed": pairs.reversed,
+      "causal": pairs.causal, "undecidable": pairs.undecidable,
+    ])
     writeMore(to: &json)
     json.key("affected")
     json.beginArray()
@@ -184,28 +179,17 @@ extension SkewReport {
 
 extension Spread {
   func write(to json: inout JSONWriter) {
-    json.beginObject()
-    for (name, value) in [("min", min), ("median", median), ("max", max)] as [(StaticString, Int64)]
-    {
-      json.key(name)
-      json.integer(value)
-    }
-    json.endObject()
+    json.object(["min": min, "median": median, "max": max])
   }
 }
 
 extension Disorder {
   func write(to json: inout JSONWriter) {
-    json.beginObject()
-    for (name, value) in [
-      ("count", UInt64(count)), ("inverted_pairs", invertedPairCount),
-      ("inverted_neighbours", UInt64(adjacentCount)), ("affected", UInt64(affectedCount)),
-      ("displacement_max", UInt64(displacementMax)), ("regression_max_ns", UInt64(regressionMax)),
-    ] as [(StaticString, UInt64)] {
-      json.key(name)
-      json.integer(value)
-    }
-    json.endObject()
+    json.object([
+      "count": UInt64(count), "inverted_pairs": invertedPairCount,
+      "inverted_neighbours": UInt64(adjacentCount), "affected": UInt64(affectedCount),
+      "displacement_max": UInt64(displacementMax), "regression_max_ns": UInt64(regressionMax),
+    ])
   }
 }
 
