@@ -79,10 +79,24 @@ def membership(fields):
         event[name] = [fields.number("H") for _ in range(fields.number("B"))]
     return event | {"members": [[fields.number("H"), fields.text(fields.number("B")), fields.text(fields.number("B")),
                                  fields.number("Q")] for _ in range(fields.number("B"))]}
+def log_progress(fields):
+    event = {"stamp": fields.stamp(), "monotonic_ns": fields.varint(), "start": [fields.varint() for _ in range(5)]}
+    at, marks = list(event["start"]), []
+    for _ in range(fields.number("H")):
+        flags, clock = fields.number("B"), [fields.signed() for _ in range(4)]
+        for bit, places in enumerate([(0, 1), (2,), (3,), (4,)]):
+            if flags >> bit & 1:
+                for place in places: at[place] += fields.signed()
+        marks.append(clock + at)
+    return event | {"marks": marks}
 KINDS = {1: ("payment", payment), 2: ("clock_report", clock_report), 3: ("beacon", lambda f: {"stamp": f.stamp()}),
          5: ("members", membership), 6: ("policy", lambda f: {"stamp": f.stamp(), "key": f.number("H"), "value": f.signed()}),
          7: ("leadership", lambda f: {"stamp": f.stamp(), "target": f.number("H")}), 8: ("clock_measurement", lambda f: {
-             "stamp": f.stamp(), "source": [f.number("B"), f.varint(), f.signed(), f.varint(), f.varint(), f.number("B")]})}
+             "stamp": f.stamp(), "monotonic_ns": f.varint(), "source": [f.number("B"), f.varint(), f.signed(), f.varint(),
+                                                                        f.varint(), f.number("B")]}),
+         9: ("log_progress", log_progress), 10: ("occurrence", lambda f: {
+             "stamp": f.stamp(), "topic": f.number("B"), "peer": f.varint(), "number": f.varint(),
+             "transaction_id": f.text(f.number("B")), "word": f.text(f.number("B"))})}
 class Tree:
     """RFC 6962 section 2.1, by its right edge."""
     def __init__(self): self.size, self.edge, self.tiles = 0, [], []

@@ -57,17 +57,6 @@ extension AgreedLog {
 }
 
 extension ClockMeasurement {
-  private var source: String {
-    switch kind {
-    case .peer: "node\(id)"
-    case .server: "server\(id)"
-    case .kernel: "kernel"
-    }
-  }
-
-  /// ± about the offset: half the way, and what the source says of itself.
-  private var bound: Int64 { (delayNanoseconds + 1) / 2 &+ errorNanoseconds }
-
   fileprivate func write(to line: inout TextLine) {
     func cell(_ text: String, _ width: Int, right: Bool = true) {
       line.cell(width: width, alignsRight: right) { $0.append(contentsOf: text.utf8) }
@@ -75,7 +64,7 @@ extension ClockMeasurement {
     line.removeAll(keepingCapacity: true)
     line.time(stamp.reading.rawNanoseconds)
     cell(String(stamp.node.rawValue), 4)
-    cell(source, 9, right: false)
+    cell(sourceName, 9, right: false)
     cell(ReportText.duration(offsetNanoseconds, signed: true), 14)
     cell("± " + ReportText.duration(bound), 15)
     cell(ReportText.duration(delayNanoseconds), 12)
@@ -86,9 +75,10 @@ extension ClockMeasurement {
   fileprivate func write(to json: inout JSONWriter) {
     json.beginObject()
     json.key("source")
-    json.string(source)
+    json.string(sourceName)
     json.members([
       "offset_ns": offsetNanoseconds, "delay_ns": delayNanoseconds,
+      "monotonic_ns": monotonicNanoseconds,
       "error_ns": errorNanoseconds, "bound_ns": bound, "stratum": Int64(stratum),
     ])
     json.key("stamp")

@@ -6,7 +6,7 @@ extension Event {
   /// What an operator changed, as a sentence; nil for other events.
   var operatorText: String? {
     switch self {
-    case .payment, .clockReport, .beacon, .clockMeasurement: nil
+    case .payment, .clockReport, .beacon, .clockMeasurement, .logProgress, .occurrence: nil
     case .membership(let change):
       "members: " + Self.list("voters", change.voters)
         + (change.outgoing.isEmpty ? "" : ", before " + Self.list("voters", change.outgoing))
@@ -21,7 +21,7 @@ extension Event {
   /// The event's kind in JSON; nil where it has fields of its own.
   var operatorKind: String? {
     switch self {
-    case .payment, .clockReport, .beacon, .clockMeasurement: nil
+    case .payment, .clockReport, .beacon, .clockMeasurement, .logProgress, .occurrence: nil
     case .membership: "membership"
     case .policy: "policy"
     case .leadership: "leadership"

@@ -69,7 +69,8 @@ package struct ReceiptReport: Sendable {
         "taken in by node \(stamp.node.rawValue) at "
           + "\(TimeText.text(nanoseconds: stamp.correctedNanoseconds)) ± "
           + "\(ReportText.duration(stamp.reading.boundNanoseconds))")
-    case .clockReport, .beacon, .membership, .policy, .leadership, .clockMeasurement:
+    case .clockReport, .beacon, .membership, .policy, .leadership, .clockMeasurement, .logProgress,
+      .occurrence:
       lines.append("an event that is no payment")
     }
     lines.append(

@@ -95,6 +95,8 @@ package struct SearchReport: Sendable {
     case .clockReport: "clock_report"
     case .beacon: "beacon"
     case .clockMeasurement: "clock measurement"
+    case .logProgress: "log progress"
+    case .occurrence: "occurrence"
     case .membership: "members"
     case .policy: "policy"
     case .leadership: "leadership"

@@ -113,8 +113,9 @@ struct TimelinePrinter {
     case .payment: appendPayment(try PaymentView(record.body, in: records), records)
     case .clockReport: line.cell(width: 30) { $0.append(contentsOf: "(clock report)".utf8) }
     case .beacon, nil: line.cell(width: 30) { $0.append(contentsOf: "(beacon)".utf8) }
-    case .clockMeasurement:
-      line.cell(width: 30) { $0.append(contentsOf: "(clock measurement)".utf8) }
+    case .clockMeasurement, .logProgress, .occurrence:
+      let text = try Event(record, in: records).journalText
+      line.cell(width: 30) { $0.append(contentsOf: text.utf8) }
     case .membership, .policy, .leadership:
       let text = try Event(record, in: records).operatorText ?? ""
       line.cell(width: 30) { $0.append(contentsOf: "(\(text))".utf8) }
@@ -190,7 +191,8 @@ struct TimelinePrinter {
       appendJSON(try PaymentView(record.body, in: records), records)
     case .clockReport: json.string("clock_report")
     case .beacon, nil: json.string("beacon")
-    case .clockMeasurement: json.string("clock_measurement")
+    case .clockMeasurement, .logProgress, .occurrence:
+      try Event(record, in: records).write(to: &json)
     case .membership, .policy, .leadership:
       let event = try Event(record, in: records)
       json.string(event.operatorKind ?? "")

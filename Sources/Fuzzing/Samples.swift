@@ -59,14 +59,40 @@ enum Samples {
       stamp: stamp(6), voters: [NodeID(1), NodeID(4)], outgoing: [NodeID(1)],
       learners: [NodeID(9)],
       members: [ClusterMember(id: NodeID(1)), member, ClusterMember(id: NodeID(9), store: 7)])
+    let reading = stamp(8).reading
+    let progress = LogProgress(
+      node: NodeID(1),
+      start: LogPosition(
+        arrived: LogIndex(7), arrivedTerm: Term(2), durable: LogIndex(6), committed: LogIndex(6),
+        applied: LogIndex(5)),
+      marks: (1...3).map { step in
+        var reading = reading
+        reading.rawNanoseconds += Int64(step) * 1_000
+        reading.boundNanoseconds += Int64(step)
+        return ProgressMark(
+          position: LogPosition(
+            arrived: LogIndex(7 + UInt64(step)), arrivedTerm: Term(2),
+            durable: LogIndex(6 + UInt64(step / 2)), committed: LogIndex(6),
+            applied: LogIndex(6)),
+          reading: reading, monotonicNanoseconds: 77_000_000_000 + Int64(step) * 1_001)
+      })
     return drafts.enumerated().map {
       .payment(Payment(draft: $0.element, stamp: stamp(Int64($0.offset))))
     } + [
       .clockReport(report), .beacon(stamp(7, status: .holdover, reference: .cluster)),
       .clockMeasurement(
         ClockMeasurement(
-          stamp: stamp(8), kind: .server, id: 3, offsetNanoseconds: -(1 << 41),
+          stamp: stamp(8), monotonicNanoseconds: 77_000_000_000, kind: .server, id: 3,
+          offsetNanoseconds: -(1 << 41),
           delayNanoseconds: 160_000, errorNanoseconds: 1 << 20, stratum: 2)),
+      .logProgress(progress),
+      .occurrence(
+        NodeOccurrence(
+          stamp: stamp(9), topic: .paymentRefused, id: TransactionID(high: 3, low: 4),
+          word: "no_leader")),
+      .occurrence(
+        NodeOccurrence(
+          stamp: stamp(9), topic: .role, peer: NodeID(2), number: 17, word: "follower")),
       .membership(change),
       .policy(PolicyChange(stamp: stamp(8), key: .clockToleranceMicroseconds, value: 250_000)),
       .policy(PolicyChange(stamp: stamp(8), key: .overdraft, value: 0)),

@@ -20,7 +20,9 @@ package struct ClusterFacts: Hashable, Sendable {
     switch event {
     case .membership(let change): setMembership(change)
     case .policy(let change): setPolicy(change.key, to: change.value)
-    case .payment, .clockReport, .beacon, .leadership, .clockMeasurement: break
+    case .payment, .clockReport, .beacon, .leadership, .clockMeasurement, .logProgress,
+      .occurrence:
+      break
     }
   }
 

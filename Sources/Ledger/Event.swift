@@ -31,6 +31,10 @@ public enum Event: Hashable, Sendable {
   case leadership(LeadershipTransfer)
   /// One exchange with a clock source, in a journal.
   case clockMeasurement(ClockMeasurement)
+  /// When a node's log went on, in a journal.
+  case logProgress(LogProgress)
+  /// What a node saw, in a journal.
+  case occurrence(NodeOccurrence)
 
   /// The event's stamp.
   public var stamp: Stamp {
@@ -42,6 +46,8 @@ public enum Event: Hashable, Sendable {
     case .policy(let change): change.stamp
     case .leadership(let transfer): transfer.stamp
     case .clockMeasurement(let measurement): measurement.stamp
+    case .logProgress(let progress): progress.stamp
+    case .occurrence(let occurrence): occurrence.stamp
     }
   }
 
@@ -55,6 +61,8 @@ public enum Event: Hashable, Sendable {
     case .policy(let change): change.encode(into: &writer)
     case .leadership(let transfer): transfer.encode(into: &writer)
     case .clockMeasurement(let measurement): measurement.encode(into: &writer)
+    case .logProgress(let progress): progress.encode(into: &writer)
+    case .occurrence(let occurrence): occurrence.encode(into: &writer)
     }
   }
 
@@ -71,6 +79,8 @@ public enum Event: Hashable, Sendable {
     case .leadership: self = .leadership(try LeadershipTransfer(record.body, in: records))
     case .clockMeasurement:
       self = .clockMeasurement(try ClockMeasurement(record.body, in: records))
+    case .logProgress: self = .logProgress(try LogProgress(record.body, in: records))
+    case .occurrence: self = .occurrence(try NodeOccurrence(record.body, in: records))
     case nil: throw .invalidField("record.kind", offset: record.body.lowerBound - 1)
     }
   }

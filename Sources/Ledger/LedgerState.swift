@@ -175,7 +175,7 @@ package struct LedgerState: ~Copyable, Sendable {
         id: .init(payment.idText))
     case .clockReport: try ClockReport.check(record.body, in: records)
     case .beacon: _ = try Event.beaconStamp(record.body, in: records)
-    case .clockMeasurement: _ = try ClockMeasurement(record.body, in: records)
+    case .clockMeasurement, .logProgress, .occurrence: _ = try Event(record, in: records)
     case .membership, .policy, .leadership: changes.append(try Event(record, in: records))
     }
     return .noted

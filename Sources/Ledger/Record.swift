@@ -18,6 +18,13 @@ public enum EventKind: UInt8, Sendable, CaseIterable {
   case leadership = 7
   /// One exchange with a clock source (``ClockMeasurement``); in journals only.
   case clockMeasurement = 8
+  /// When a node's batches arrived, became durable and so on (``LogProgress``); in journals only.
+  case logProgress = 9
+  /// What a node saw (``NodeOccurrence``); in journals only.
+  case occurrence = 10
+
+  /// Whether it stands in journals only, never in the replicated log.
+  public var isForJournals: Bool { rawValue >= Self.clockMeasurement.rawValue }
 }
 
 /// Where one record lies in a batch's records.

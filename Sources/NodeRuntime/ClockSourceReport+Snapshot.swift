@@ -43,7 +43,8 @@ extension ClockMeasurement {
         reading: reading,
         hybrid: HybridTimestamp(wallNanoseconds: reading.correctedNanoseconds, logical: 0),
         node: node),
-      kind: kind, id: id, offsetNanoseconds: sample.rawOffsetNanoseconds,
+      monotonicNanoseconds: sample.monotonicNanoseconds, kind: kind, id: id,
+      offsetNanoseconds: sample.rawOffsetNanoseconds,
       delayNanoseconds: sample.delayNanoseconds,
       errorNanoseconds: sample.remoteErrorNanoseconds, stratum: sample.stratum)
   }

@@ -55,6 +55,8 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
   private var beaconCount: UInt64 = 0
   private var notedEpoch: UInt32?
   private var isHalted = false
+  /// How far the log was when the journal was last told.
+  private var marked: LogPosition
 
   /// A node from a replica that was rebuilt from disk. `generator` makes unpredictable numbers; `keys` are
   /// those that it knows of other nodes.
@@ -78,6 +80,7 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
       Cosigning(
         node: replica.id, cluster: replica.configuration.cluster, signer: $0, keys: keys)
     }
+    marked = replica.position
     self.replica = replica
     watch(self.replica.members)
     environment.publish(self.clock.discipline)
@@ -221,10 +224,9 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
   package mutating func flush() {
     let now = environment.hostTime()
     makeUpForTicks(now)
-    replica.flush(
-      reading: clock.reading(
-        rawNanoseconds: now.rawNanoseconds, monotonicNanoseconds: now.monotonicNanoseconds),
-      ticksOverdue: ticksOverdue(now), into: &effects)
+    let reading = reading(now)
+    replica.flush(reading: reading, ticksOverdue: ticksOverdue(now), into: &effects)
+    markProgress(reading, now)
     carryOut()
   }
 
@@ -234,16 +236,29 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
     max(0, Int((now.monotonicNanoseconds - tickedNanoseconds) / timing.tickNanoseconds))
   }
 
-  private func reading() -> ClockReading {
-    let now = environment.hostTime()
-    return clock.reading(
+  private func reading(_ now: HostTime) -> ClockReading {
+    clock.reading(
       rawNanoseconds: now.rawNanoseconds, monotonicNanoseconds: now.monotonicNanoseconds)
   }
 
   private mutating func step(_ input: ReplicaInput) {
     guard !isHalted else { return }
-    replica.step(input, reading: reading(), into: &effects)
+    let now = environment.hostTime()
+    let reading = reading(now)
+    replica.step(input, reading: reading, into: &effects)
+    markProgress(reading, now)
     carryOut()
+  }
+
+  /// Tells the journal how far the log has come, by the clock as it was when the step began: after what had
+  /// been received, before what is sent.
+  private mutating func markProgress(_ reading: ClockReading, _ now: HostTime) {
+    let position = replica.position
+    guard position != marked else { return }
+    let mark = ProgressMark(
+      position: position, reading: reading, monotonicNanoseconds: now.monotonicNanoseconds)
+    environment.note(.logWentOn(mark, from: marked))
+    marked = position
   }
 
   /// Watches the health and the clocks of these members.
@@ -296,7 +311,7 @@ extension Node {
     let lag = replica.raft.commit.rawValue - min(checkpoint.index, replica.raft.commit).rawValue
     guard endsSegment || lag <= Self.signedLagMax else { return }
     var found: [CosigningEffect] = []
-    let seconds = reading().correctedNanoseconds / 1_000_000_000
+    let seconds = reading(environment.hostTime()).correctedNanoseconds / 1_000_000_000
     cosigning?.reached(
       checkpoint, endsSegment: endsSegment, membership: replica.raft.membership,
       unixSeconds: UInt64(max(seconds, 0)), into: &found)
@@ -347,9 +362,7 @@ extension Node {
   /// Gives a sample to the clock, and tells the journal.
   private mutating func record(_ sample: ClockSample, from source: ClockSource, at time: HostTime) {
     clock.record(sample, from: source)
-    let reading = clock.reading(
-      rawNanoseconds: time.rawNanoseconds, monotonicNanoseconds: time.monotonicNanoseconds)
-    if let measurement = ClockMeasurement(sample, from: source, reading, node: replica.id) {
+    if let measurement = ClockMeasurement(sample, from: source, reading(time), node: replica.id) {
       environment.note(.clockMeasured(measurement))
     }
   }
@@ -413,8 +426,7 @@ extension Node {
   /// change: the time evidence is as durable as the money.
   private mutating func reportClock(_ now: HostTime) {
     guard replica.raft.leader != nil, clock.discipline.hasSynchronized else { return }
-    let reading = clock.reading(
-      rawNanoseconds: now.rawNanoseconds, monotonicNanoseconds: now.monotonicNanoseconds)
+    let reading = reading(now)
     // A correction that has left the bound it was reported with is news too.
     let moved = (reading.correctionNanoseconds - reportedCorrection).magnitude
     let isChanged = reading.epoch != reportedEpoch || moved > UInt64(reading.boundNanoseconds)

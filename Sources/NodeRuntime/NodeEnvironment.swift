@@ -50,6 +50,8 @@ package enum NodeNote: Sendable {
   case cosigning(CosigningNote)
   /// A clock source has answered: for the journal.
   case clockMeasured(ClockMeasurement)
+  /// The log has gone on from where it was: for the journal.
+  case logWentOn(ProgressMark, from: LogPosition)
 }
 
 /// What a node needs of the world: real in a server, simulated in a test of whole clusters.

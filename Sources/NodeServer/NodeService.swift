@@ -127,7 +127,7 @@ struct RunningNode: Sendable {
       settings, reader: reader, pool: pools.evidence, logger: logger, met: { scrub.met($0) })
     let identity = settings.identity
     let journal = JournalService(
-      settings, loop: loop, pool: pools.evidence, clock: clock, logger: logger)
+      settings, loop: loop, pool: pools.evidence, logger: logger)
     let environment = LoopEnvironment(
       clock: clock, transport: transport, storage: storage, reader: reader, readers: pools.readers,
       catchUp: catchUp, scrub: scrub, disk: disk, evidence: evidence, timeServers: timeServers,
@@ -179,6 +179,9 @@ extension RunningNode {
           core.start()
           archive.start()
           journal?.start()
+          journal?.take(
+            .started, environment.readClock(),
+            number: environment.currentSnapshot().last.index.rawValue)
         }
       }.get()
     } catch {
@@ -306,7 +309,11 @@ extension RunningNode {
       timeServer?.close()
       return environment.transport.close()
     }.get()
-    try? await loop.flatSubmit { journal?.stop() ?? loop.makeSucceededVoidFuture() }.get()
+    try? await loop.flatSubmit { () -> EventLoopFuture<Void> in
+      guard let journal else { return loop.makeSucceededVoidFuture() }
+      journal.take(.stopped, environment.readClock())
+      return journal.stop()
+    }.get()
     if let last = environment.snapshotIfPublished() {
       try? await loop.flatSubmit { snapshots.stop(last) }.get()
     }

@@ -37,7 +37,7 @@ struct ForwardedRecords {
       case .membership, .policy, .leadership:
         // Only a leader writes these, and each into a batch of its own.
         throw .invalidField("forward.kind", offset: record.bytes.lowerBound)
-      case .clockMeasurement:
+      case .clockMeasurement, .logProgress, .occurrence:
         // For a node's own journal.
         throw .invalidField("forward.kind", offset: record.bytes.lowerBound)
       }

@@ -106,6 +106,13 @@ package struct Replica: ~Copyable {
   /// This node.
   package var id: NodeID { configuration.raft.id }
 
+  /// How far this node's log has come.
+  package var position: LogPosition {
+    LogPosition(
+      arrived: raft.last.index, arrivedTerm: raft.last.term, durable: raft.durable,
+      committed: raft.commit, applied: state.last.index)
+  }
+
   /// How many payments wait for their answer here.
   package var pendingCount: Int { ingress.count }
 

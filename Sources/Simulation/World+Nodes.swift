@@ -172,7 +172,7 @@ extension World {
     case .replica(.segmentClosed): statistics.segmentCount += 1
     case .replica(let note): trace.note(now, "node \(host.id.rawValue): \(note)")
     case .cosigning(let note): noted(note, at: host)
-    case .clockMeasured: break
+    case .clockMeasured, .logWentOn: break
     case .peerHealth: break
     case .clock(let clock):
       trace.note(

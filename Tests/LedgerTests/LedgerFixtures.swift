@@ -95,17 +95,28 @@ func randomEvent(_ generator: inout SeededGenerator) throws -> Event {
   var when = stamp(Int64.random(in: 0...Int64.max / 2, using: &generator))
   when.reading.correctionNanoseconds = Int64.random(in: -1_000_000...1_000_000, using: &generator)
   when.hybrid.logical = UInt32.random(in: 0...300, using: &generator)
-  switch Int.random(in: 0..<10, using: &generator) {
+  switch Int.random(in: 0..<12, using: &generator) {
   case 0: return .beacon(when)
   case 9:
     return .clockMeasurement(
       ClockMeasurement(
-        stamp: when, kind: ClockSourceKind.allCases.randomElement(using: &generator) ?? .peer,
+        stamp: when, monotonicNanoseconds: Int64.random(in: 0...Int64.max, using: &generator),
+        kind: ClockSourceKind.allCases.randomElement(using: &generator) ?? .peer,
         id: UInt32.random(in: 0...UInt32.max, using: &generator),
         offsetNanoseconds: Int64.random(in: Int64.min...Int64.max, using: &generator),
         delayNanoseconds: Int64.random(in: 0...Int64.max, using: &generator),
         errorNanoseconds: Int64.random(in: 0...Int64.max, using: &generator),
         stratum: UInt8.random(in: 0...16, using: &generator)))
+  case 10: return .logProgress(randomProgress(when, &generator))
+  case 11:
+    return .occurrence(
+      NodeOccurrence(
+        stamp: when, topic: NodeOccurrence.Topic.allCases.randomElement(using: &generator) ?? .role,
+        peer: Bool.random(using: &generator) ? NodeID(2) : nil, number: generator.next(),
+        id: Bool.random(using: &generator)
+          ? TransactionID(high: generator.next() >> 3, low: generator.next()) : nil,
+        word: String(
+          repeating: "ü", count: Int.random(in: 0...70, using: &generator))))
   case 6:
     let key = PolicyKey.allCases.randomElement(using: &generator) ?? .overdraft
     return .policy(
@@ -154,4 +165,30 @@ func randomEvent(_ generator: inout SeededGenerator) throws -> Event {
       reference: Bool.random(using: &generator) ? randomName(&generator) : nil)
     return .payment(Payment(draft: payment, stamp: when))
   }
+}
+
+/// A log's progress in some marks of one clock state, from `when` on.
+func randomProgress(_ when: Stamp, _ generator: inout SeededGenerator) -> LogProgress {
+  func index(_ generator: inout SeededGenerator) -> LogIndex {
+    LogIndex(UInt64.random(in: 0...UInt64.max, using: &generator))
+  }
+  func position(_ generator: inout SeededGenerator) -> LogPosition {
+    LogPosition(
+      arrived: index(&generator), arrivedTerm: Term(generator.next()), durable: index(&generator),
+      committed: index(&generator), applied: index(&generator))
+  }
+  var reading = when.reading
+  let start = position(&generator)
+  var marks: [ProgressMark] = []
+  for number in 0...Int.random(in: 0...30, using: &generator) {
+    if number > 0 {
+      reading.rawNanoseconds &+= Int64.random(in: -1_000...1_000_000_000, using: &generator)
+      reading.boundNanoseconds = Int64.random(in: 0...Int64.max, using: &generator)
+    }
+    marks.append(
+      ProgressMark(
+        position: position(&generator), reading: reading,
+        monotonicNanoseconds: Int64.random(in: 0...Int64.max, using: &generator)))
+  }
+  return LogProgress(node: when.node, start: start, marks: marks)
 }

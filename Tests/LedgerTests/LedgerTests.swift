@@ -165,7 +165,7 @@ import Testing
   }
 
   @Test func `an unknown kind stops the ledger for good`() throws {
-    for kind in [0, 4, 9, 10, 255] as [UInt8] {
+    for kind in [0, 4, 11, 12, 255] as [UInt8] {
       let bytes = records([try draft("p1", "1", "alice", "bob")]) + [1, 0, kind]
       let (error, after) = try failure(bytes, count: 2)
       #expect(error == .unknownKind(kind, sequence: EventSequence(2)))

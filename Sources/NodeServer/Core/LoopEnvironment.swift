@@ -34,12 +34,18 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
   private let haltProcess: @Sendable (String) -> Void
   private let discipline: Mutex<ClockDiscipline?> = Mutex(nil)
   private let snapshot: Mutex<NodeSnapshot?> = Mutex(nil)
-  private var waiters: [UInt64: CheckedContinuation<PaymentResult, Never>] = [:]
+  private var waiters: [UInt64: PaymentWaiter] = [:]
   private var readWaiters: [UInt64: CheckedContinuation<ReadResult, Never>] = [:]
   private var operatorWaiters: [UInt64: CheckedContinuation<OperatorResult, Never>] = [:]
   private var nextToken: UInt64 = 0
   private var hasStateChanged = false
   private var snapshotMonotonic: Int64 = 0
+
+  /// A client that waits for its payment's outcome.
+  private struct PaymentWaiter {
+    let continuation: CheckedContinuation<PaymentResult, Never>
+    let id: TransactionID
+  }
 
   /// A whole snapshot is made anew after so long, nanoseconds; counts are always fresh.
   private static let snapshotAgeMax: Int64 = 100_000_000
@@ -89,7 +95,11 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
 
   func settle(_ settlements: [PaymentSettlement]) {
     for settlement in settlements {
-      waiters.removeValue(forKey: settlement.token)?.resume(returning: settlement.result)
+      guard let waiter = waiters.removeValue(forKey: settlement.token) else { continue }
+      if case .refused(let refusal) = settlement.result {
+        journal?.take(.paymentRefused, readClock(), id: waiter.id, word: refusal.name)
+      }
+      waiter.continuation.resume(returning: settlement.result)
     }
   }
 
@@ -120,9 +130,10 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
   func learned(_ keys: NodeKeys, of node: NodeID) { evidence.learned(keys, of: node) }
 
   func note(_ note: NodeNote) {
-    if case .clockMeasured(let measurement) = note {
-      journal?.take(measurement)
-      return
+    journal?.take(note, readClock())
+    switch note {
+    case .clockMeasured, .logWentOn: return
+    case .replica, .peerHealth, .clock, .cosigning: break
     }
     hasStateChanged = true
     NoteLog(logger: logger, name: names).write(note)
@@ -134,9 +145,11 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
 
   // What the core asks for, on the loop.
 
-  func register(_ continuation: CheckedContinuation<PaymentResult, Never>) -> UInt64 {
+  func register(
+    _ continuation: CheckedContinuation<PaymentResult, Never>, id: TransactionID
+  ) -> UInt64 {
     nextToken += 1
-    waiters[nextToken] = continuation
+    waiters[nextToken] = PaymentWaiter(continuation: continuation, id: id)
     return nextToken
   }
 

@@ -153,7 +153,8 @@ final class NodeCore: @unchecked Sendable {
     }
     let submissions = mails.map { mail in
       Submission(
-        token: environment.register(mail.continuation), draft: mail.draft, reading: mail.reading)
+        token: environment.register(mail.continuation, id: mail.draft.id), draft: mail.draft,
+        reading: mail.reading)
     }
     node.submit(submissions)
     schedulePump()

@@ -22,7 +22,7 @@ struct NoteLog {
         metadata: ["peer": "\(name(peer))", "health": "\(health.rawValue)"])
     case .clock(let clock): write(clock)
     case .cosigning(let note): write(note)
-    case .clockMeasured: break  // The journal has it.
+    case .clockMeasured, .logWentOn: break  // The journal has it.
     }
   }
 

@@ -164,7 +164,11 @@ extension SettingKey {
     "UDP port for that; 0: the same number as the peer listener's.")
   static let timeJournal = SettingKey(
     "time.journal", .boolean(default: true),
-    "Whether each answer of a clock source is kept in this node's journal: some megabytes a day.")
+    "Whether this node keeps a journal: every answer of a clock source, when its batches arrived and were"
+      + " committed, refused payments, elections, health.")
+  static let journalMegabytes = SettingKey(
+    "time.journal_megabytes_max", .integer(default: 1024, 1...1_000_000),
+    "Most that the journal takes on disk; the oldest parts are removed.")
   static let timeKernel = SettingKey(
     "time.kernel", .boolean(default: true),
     "Whether the kernel's own estimate is a time source, where a daemon disciplines the host's clock."
@@ -211,6 +215,7 @@ extension SettingKey {
     lease, batchEvents, batchBytes, batchesInFlight, segmentBytes, compressionLevel, cacheBytes,
     snapshotEvents, storageReserve, scrubBytes, scrubPause, healthSuspect, healthDown, timeServers,
     timeServerPollMin, timeServerPollMax, timeServe, timeServePort, timeKernel, timeJournal,
+    journalMegabytes,
     timePeerPoll,
     timeDrift, timeFrequency,
     timeSlew, timeHostBound,

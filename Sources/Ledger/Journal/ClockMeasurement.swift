@@ -7,6 +7,7 @@ public import HybridTime
 /// | field | form |
 /// | --- | --- |
 /// | stamp | `Stamp`: when the answer came in, by the node's own clock |
+/// | monotonic | varint, nanoseconds |
 /// | kind | u8, ``ClockSourceKind`` |
 /// | id | varint |
 /// | offset | zigzag varint, nanoseconds |
@@ -16,6 +17,8 @@ public import HybridTime
 public struct ClockMeasurement: Hashable, Sendable {
   /// Which node, and when the answer came in.
   public var stamp: Stamp
+  /// The node's monotonic clock when the answer came in, nanoseconds since some start.
+  public var monotonicNanoseconds: Int64
   /// Peer, server or kernel.
   public var kind: ClockSourceKind
   /// Node number or place in the configuration.
@@ -31,10 +34,11 @@ public struct ClockMeasurement: Hashable, Sendable {
 
   /// A measurement from its fields.
   public init(
-    stamp: Stamp, kind: ClockSourceKind, id: UInt32, offsetNanoseconds: Int64,
-    delayNanoseconds: Int64, errorNanoseconds: Int64, stratum: UInt8
+    stamp: Stamp, monotonicNanoseconds: Int64, kind: ClockSourceKind, id: UInt32,
+    offsetNanoseconds: Int64, delayNanoseconds: Int64, errorNanoseconds: Int64, stratum: UInt8
   ) {
     self.stamp = stamp
+    self.monotonicNanoseconds = monotonicNanoseconds
     self.kind = kind
     self.id = id
     self.offsetNanoseconds = offsetNanoseconds
@@ -48,6 +52,7 @@ public struct ClockMeasurement: Hashable, Sendable {
     precondition(delayNanoseconds >= 0 && errorNanoseconds >= 0)
     writer.record(.clockMeasurement) { writer in
       stamp.encode(into: &writer)
+      writer.varint(UInt64(bitPattern: monotonicNanoseconds))
       writer.integer(kind.rawValue)
       writer.varint(UInt64(id))
       writer.signedVarint(offsetNanoseconds)
@@ -61,6 +66,7 @@ public struct ClockMeasurement: Hashable, Sendable {
   public init(_ body: Range<Int>, in bytes: borrowing RawSpan) throws(DecodeError) {
     var reader = ByteReader(body)
     stamp = try Stamp(from: &reader, in: bytes)
+    monotonicNanoseconds = Int64(bitPattern: try reader.varint(in: bytes))
     let kindOffset = reader.offset
     guard let kind = ClockSourceKind(rawValue: try reader.integer(UInt8.self, in: bytes)) else {
       throw .invalidField("measurement.kind", offset: kindOffset)
