@@ -95,7 +95,10 @@ let package = Package(
       "NodeRuntime",
       ["Bytes", "Evidence", "HybridTime", "ClockSync", "Raft", "Ledger", "SegmentLog", "Replica"]),
     library(
-      "Audit", ["Bytes", "JSONText", "Evidence", "HybridTime", "Ledger", "SegmentLog", "Timeline"]),
+      "Audit",
+      [
+        "Bytes", "JSONText", "Evidence", "HybridTime", "ClockSync", "Ledger", "SegmentLog", "Timeline",
+      ]),
     library(
       "NodeServer",
       [
@@ -121,8 +124,8 @@ let package = Package(
     command(
       "syncpay",
       [
-        "Bytes", "Evidence", "SegmentLog", "Audit", "HostFiles", arguments, httpClient, nioCore,
-        nioHTTP1,
+        "Bytes", "ClockSync", "Evidence", "SegmentLog", "Audit", "HostFiles", arguments, httpClient,
+        nioCore, nioHTTP1,
       ]),
     command("syncpay-audit", ["Bytes", "Audit", "HostFiles", arguments]),
     command(

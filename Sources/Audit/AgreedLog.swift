@@ -27,6 +27,7 @@ package final class AgreedLog<Files: LogFileSystem> {
 
   /// Told of every batch read.
   package var meter = ProgressMeter()
+  let files: Files
   private var opener = BatchOpener()
   private var records: [UInt8] = []
 
@@ -43,6 +44,7 @@ package final class AgreedLog<Files: LogFileSystem> {
       }
       throw .nothingLogged
     }
+    self.files = files
     self.surveys = surveys
     self.base = base
     committed = min(surveys.map(\.commit).max() ?? .zero, base.lastIndex)
@@ -78,6 +80,19 @@ package final class AgreedLog<Files: LogFileSystem> {
     notes.append(
       "\(survey.source.label): holds another history than \(base.source.label) from index \(first)"
         + (LogIndex(first) > committed ? ", in the uncommitted tail." : ": run verify."))
+  }
+
+  /// Adds a sentence to ``notes``.
+  func note(_ sentence: String) { notes.append(sentence) }
+
+  /// Calls `body` with one batch's header and records, verified.
+  func withBatch(
+    _ index: LogIndex, _ body: (BatchHeader, borrowing RawSpan) throws(AuditError) -> Void
+  ) throws(AuditError) {
+    let header = try load(index)
+    let records = records
+    meter.advance(by: UInt64(header.batchByteCount))
+    try body(header, records.span.bytes)
   }
 
   /// Calls `body` with each batch's header and records in order, verified, up to `limit`.

@@ -12,7 +12,7 @@ struct ClockCommand: OperatorCommand {
       falseticker, ? is not usable now, - is not needed. Offsets between nodes: each node's measurement of \
       each other one's raw clock; a node that most others find off by more than the measurements' errors is \
       named as the outlier. With three nodes or more the offsets around each three are added up: what is \
-      beyond their errors is no clock's doing but an asymmetric path's.
+      beyond their noise is no clock's doing but an asymmetric path's.
 
       Exit codes: 0 all nodes answer and are synchronized; 1 not all; 2 none answers.
       """)

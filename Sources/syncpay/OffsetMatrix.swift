@@ -1,30 +1,39 @@
+import ClockSync
+
 /// How far nodes' raw clocks are apart, as each measures the others, and what follows from it.
 struct OffsetMatrix {
-  /// One measurement: the other's raw clock − one's own, ± error, seconds.
-  struct Measure: Equatable {
-    let offset: Double
-    let error: Double
-  }
-
   let names: [String]
-  /// By row (who measures) and column (who is measured); nil where nobody has.
-  private(set) var measures: [[Measure?]]
+  private(set) var measures: ClockMatrix
 
   init(_ clocks: [NodeClockView]) {
     let reachable = clocks.filter(\.isReachable)
     names = reachable.map(\.name)
-    measures = reachable.map { clock in
+    measures = ClockMatrix(count: names.count)
+    for (row, clock) in reachable.enumerated() {
       // Offsets are told against corrected time: the difference of two is that of the raw clocks.
-      let own = clock.sources.first { $0["kind"]?.text == "host" }?["offset"]?.double
-      return reachable.map { other in
-        guard let own,
+      guard let own = clock.sources.first(where: { $0["kind"]?.text == "host" })?["offset"]?.double
+      else { continue }
+      for (column, other) in reachable.enumerated() {
+        guard
           let source = clock.sources.first(where: {
             $0["kind"]?.text == "node" && $0["name"]?.text == other.name
           }), let offset = source["offset"]?.double, let error = source["bound"]?.double
-        else { return nil }
-        return Measure(offset: offset - own, error: error)
+        else { continue }
+        measures[row, column] = ClockMatrix.Measure(
+          offset: Self.nanoseconds(offset - own), error: Self.nanoseconds(abs(error)),
+          noise: Self.nanoseconds(abs(source["jitter"]?.double ?? 0)))
       }
     }
+  }
+
+  /// A node may answer anything.
+  private static func nanoseconds(_ seconds: Double) -> Int64 {
+    let limit = 1e18
+    return Int64((min(max(seconds * 1e9, -limit), limit)).rounded())
+  }
+
+  private static func time(_ nanoseconds: Int64, signed: Bool = false) -> String {
+    ClockUnits.time(Double(nanoseconds) * 1e-9, signed: signed)
   }
 
   var table: Table {
@@ -34,81 +43,27 @@ struct OffsetMatrix {
         [name]
           + names.indices.map { column in
             guard row != column else { return "-" }
-            guard let measure = measures[row][column] else { return "?" }
-            return ClockUnits.time(measure.offset, signed: true) + " ± "
-              + ClockUnits.time(measure.error)
+            guard let measure = measures[row, column] else { return "?" }
+            return Self.time(measure.offset, signed: true) + " ± " + Self.time(measure.error)
           })
     }
     return table
   }
 
   /// Sentences: the outlier, loops that do not close, and measurements that contradict each other.
-  var findings: [String] { outliers + contradictions + openLoops }
-
-  /// Nodes that most others find off from the middle of all by more than the errors.
-  private var outliers: [String] {
-    guard names.count > 2 else { return [] }
-    return names.indices.compactMap { place in
-      // Off the others, while those agree among themselves.
-      let off = names.indices.filter { $0 != place && isApart($0, place) }
-      let others = names.indices.filter { $0 != place }
-      let quarrels = others.filter { one in
-        others.contains { $0 != one && isApart(one, $0) }
-      }
-      guard off.count == others.count, quarrels.isEmpty else { return nil }
-      let offsets = others.compactMap { measures[$0][place]?.offset }.sorted()
-      let middle = offsets.isEmpty ? 0 : offsets[offsets.count / 2]
-      return
-        "\(names[place]) is the outlier: its clock is off by \(ClockUnits.time(middle, signed: true))"
+  var findings: [String] {
+    measures.outliers.map {
+      "\(names[$0.place]) is the outlier: its clock is off by \(Self.time($0.offset, signed: true))"
         + " for all others, which agree."
     }
-  }
-
-  /// What clocks of one cluster may be apart before it is worth a sentence, seconds.
-  private static let tolerance = 0.001
-
-  private func isApart(_ row: Int, _ column: Int) -> Bool {
-    guard let measure = measures[row][column] ?? measures[column][row] else { return false }
-    return abs(measure.offset) > measure.error + Self.tolerance
-  }
-
-  /// A pair that measures each other differently than the errors allow.
-  private var contradictions: [String] {
-    pairs.compactMap { first, second in
-      guard let there = measures[first][second], let back = measures[second][first] else {
-        return nil
+      + measures.contradictions.map {
+        "\(names[$0.first]) and \(names[$0.second]) measure each other differently, by "
+          + Self.time($0.sum, signed: true) + "."
       }
-      let sum = there.offset + back.offset
-      guard abs(sum) > there.error + back.error else { return nil }
-      return "\(names[first]) and \(names[second]) measure each other differently, by "
-        + ClockUnits.time(sum, signed: true) + "."
-    }
-  }
-
-  /// Three nodes around which the offsets do not add up to nothing (Huygens, NSDI 2018, §4.2): no clock can
-  /// do that, an asymmetric path does.
-  private var openLoops: [String] {
-    var lines: [String] = []
-    for (first, second) in pairs {
-      for third in names.indices where third > second {
-        guard let one = measures[first][second], let two = measures[second][third],
-          let three = measures[third][first]
-        else { continue }
-        let sum = one.offset + two.offset + three.offset
-        let errors = one.error + two.error + three.error
-        guard abs(sum) > errors else { continue }
-        lines.append(
-          "The loop \(names[first]), \(names[second]), \(names[third]) does not close, by "
-            + "\(ClockUnits.time(sum, signed: true)): a path among them is asymmetric, or its error too small."
-        )
+      + measures.openLoops.map { loop in
+        "The loop \(loop.places.map { names[$0] }.joined(separator: ", ")) does not close, by "
+          + "\(Self.time(loop.sum, signed: true)): no clock does that; at least one of the paths takes "
+          + "\(Self.time(loop.asymmetryMin)) longer one way than the other."
       }
-    }
-    return lines
-  }
-
-  private var pairs: [(Int, Int)] {
-    names.indices.flatMap { first in
-      names.indices.filter { $0 > first }.map { (first, $0) }
-    }
   }
 }

@@ -84,6 +84,8 @@ package struct SkewReport: Sendable {
   package let pairs: PairCertainty
   /// All pairs of payments.
   package let allPairs: AllPairs
+  /// The clocks by cause and effect, with the journals' help.
+  package let causality: CausalityReport
   /// Steps, pauses, gaps and every change of the nodes' synchronization.
   package let syncLog: SyncLog
   /// Payments' bounds as they were stamped, and narrowed in retrospect; nil without payments.
@@ -94,6 +96,8 @@ package struct SkewReport: Sendable {
   package let whatIf: WhatIfReport?
   /// What another order would have changed, where one was asked about.
   package let effects: OrderEffects?
+  /// Where the parts of the log's time begin.
+  let partStarts: [Int64]
   /// For pictures: every stamp by node, in the order the node made them, and its narrowed bound.
   let byNode: [(node: NodeID, samples: [SkewSample], tightened: [Int64])]
   /// Payments in the log's order.
@@ -116,9 +120,16 @@ extension AgreedLog {
       }
       return .proceed
     }
-    let nodes = nodeSkews(samples, drifts, bucketCount: options.bucketCount)
+    let starts = partStarts(samples, count: options.bucketCount)
     let byNode = SkewReport.stampsByNode(
       samples, Tightening(rateMax: options.rateMaxPartsPerBillion))
+    let nodes = byNode.compactMap {
+      NodeSkew(
+        $0.samples, node: $0.node, reportedDrift: drifts[Int($0.node.rawValue)],
+        bucketStarts: starts)
+    }
+    let causality = try causality(
+      readJournals(), starts, through: limit, listed: options.affectedLimit)
     samples.removeAll { !$0.isPayment }
     let raw = samples.map(\.raw)
     let corrected = samples.map(\.corrected)
@@ -130,15 +141,26 @@ extension AgreedLog {
       hybridAgainstLog: disorder(of: hybridRanks(samples), affectedLimit: options.affectedLimit),
       rawAgainstCorrected: disorder(
         of: raw, inOrderOf: corrected, affectedLimit: options.affectedLimit),
-      pairs: certainty(samples), allPairs: AllPairs(samples),
+      pairs: certainty(samples), allPairs: AllPairs(samples), causality: causality,
       syncLog: SyncLog(byNode.map(\.samples)), bounds: paymentBounds(byNode),
       tolerance: options.tolerance.map {
         ToleranceReport($0, byNode.map(\.samples), tightened: byNode.map(\.tightened))
       },
       whatIf: options.whatIf.isEmpty
         ? nil : WhatIfReport(options.whatIf, samples, seed: options.seed),
-      effects: try effects(options, limit), byNode: byNode, payments: samples,
+      effects: try effects(options, limit), partStarts: starts, byNode: byNode, payments: samples,
       affected: try payments(sequences))
+  }
+
+  private func causality(
+    _ journals: [NodeJournal], _ starts: [Int64], through limit: LogIndex, listed: Int
+  ) throws(AuditError) -> CausalityReport {
+    var pass = CausalityPass(journals, partStarts: starts, listed: listed)
+    try forEachBatch(through: limit) { header, records throws(AuditError) in
+      try decoding(header.index) { () throws(DecodeError) in try pass.take(header, records) }
+      return .proceed
+    }
+    return pass.finish()
   }
 
   private func effects(
@@ -241,21 +263,14 @@ private func hybridRanks(_ samples: [SkewSample]) -> [Int64] {
   return ranks
 }
 
-private func nodeSkews(
-  _ samples: [SkewSample], _ drifts: [Int64?], bucketCount: Int
-) -> [NodeSkew] {
+/// Where `count` parts of the stamps' time begin; not empty.
+private func partStarts(_ samples: [SkewSample], count: Int) -> [Int64] {
   guard let start = samples.lazy.map(\.corrected).min(),
     let end = samples.lazy.map(\.corrected).max()
-  else { return [] }
-  let width = max(1, (end &- start) / Int64(max(1, bucketCount)) + 1)
-  let starts = (0..<Int64(max(1, bucketCount))).map { start &+ $0 &* width }
-  var byNode = [[SkewSample]](repeating: [], count: Int(NodeID.countMax) + 1)
-  for sample in samples { byNode[Int(sample.node)].append(sample) }
-  return byNode.indices.compactMap { number in
-    NodeSkew(
-      byNode[number], node: NodeID(UInt16(number)), reportedDrift: drifts[number],
-      bucketStarts: starts)
-  }
+  else { return [0] }
+  let count = Int64(max(1, count))
+  let width = max(1, (end &- start) / count + 1)
+  return (0..<count).map { start &+ $0 &* width }
 }
 
 private func certainty(_ samples: [SkewSample]) -> PairCertainty {

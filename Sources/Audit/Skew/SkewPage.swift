@@ -19,7 +19,7 @@ struct SkewPage {
 
   /// The page.
   var html: String {
-    let tables = [clocks, orders, pairs, synchronization, tolerance, whatIf, effects].joined()
+    let tables = report.sections(limit: 200).map(\.html).joined()
     let pictures = plots.map { "<figure>\($0.svg)</figure>" }.joined(separator: "\n")
     return """
       <!doctype html>
@@ -55,7 +55,7 @@ struct SkewPage {
   // MARK: - Plots
 
   private var plots: [LinePlot] {
-    [offsetPlot, boundPlot, inversionPlot, overlapPlot, intervalPlot].compactMap { $0 } + dosePlots
+    [offsetPlot, boundPlot, causalityPlot, inversionPlot, overlapPlot, intervalPlot].compactMap { $0 } + dosePlots
   }
 
   /// Seconds since the start.
@@ -101,6 +101,27 @@ struct SkewPage {
     }
     return LinePlot(
       "Error bound of each node's stamps", seconds, PlotAxis("microseconds", .logarithmic), series)
+  }
+
+  /// What cause and effect leave for the corrected clocks' difference: it must hold zero, give or take the bounds.
+  private var causalityPlot: LinePlot? {
+    let series = report.causality.pairs.enumerated().compactMap { place, pair -> PlotSeries? in
+      let points = zip(report.partStarts, pair.correctedByPart).compactMap { start, interval in
+        interval.range.map {
+          (
+            Double(start &- self.start) * 1e-9, Double($0.lowerBound) * 1e-3,
+            Double($0.upperBound) * 1e-3
+          )
+        }
+      }
+      guard points.count > 1 else { return nil }
+      return PlotSeries(
+        band: "node \(pair.second.rawValue) − node \(pair.first.rawValue)", color: place, points)
+    }
+    guard !series.isEmpty else { return nil }
+    return LinePlot(
+      "What cause and effect allow the corrected clocks to be apart", seconds,
+      PlotAxis("microseconds"), series)
   }
 
   /// Payments so far that stand before one with an earlier time.
@@ -187,145 +208,6 @@ struct SkewPage {
             }),
         ])
     ]
-  }
-
-  // MARK: - Tables
-
-  /// A table with a heading; columns whose title begins with # are numbers.
-  private func section(_ title: String, _ columns: [String], _ rows: [[String]]) -> String {
-    guard !rows.isEmpty else { return "" }
-    func cells(_ tag: String, _ row: [String]) -> String {
-      zip(columns, row).map { column, cell in
-        let isNumber = column.hasPrefix("#")
-        let text = tag == "th" && isNumber ? String(cell.dropFirst()) : cell
-        return "<\(tag)\(isNumber ? " class=\"n\"" : "")>\(PlotText.escaped(text))</\(tag)>"
-      }.joined()
-    }
-    let body = rows.map { "<tr>\(cells("td", $0))</tr>" }.joined(separator: "\n")
-    return
-      "<h2>\(PlotText.escaped(title))</h2><div class=\"scroll\"><table><tr>\(cells("th", columns))</tr>"
-      + "\n\(body)</table></div>\n"
-  }
-
-  private var clocks: String {
-    section(
-      "Clocks",
-      [
-        "#node", "#stamps", "#offset min", "#median", "#max", "#drift, ppm", "#bound median",
-        "#max", "status",
-      ],
-      report.nodes.map { node in
-        [
-          String(node.node.rawValue), ReportText.grouped(node.count),
-          ReportText.duration(node.offset.min, signed: true),
-          ReportText.duration(node.offset.median, signed: true),
-          ReportText.duration(node.offset.max, signed: true),
-          node.driftPartsPerBillion.map { ReportText.decimal($0, decimals: 3) } ?? "–",
-          ReportText.duration(node.bound.median), ReportText.duration(node.bound.max),
-          ClockStatus.allCases.compactMap { status in
-            node.statuses[status].map { "\(status.name) \(ReportText.grouped($0))" }
-          }.joined(separator: ", "),
-        ]
-      })
-  }
-
-  private var orders: String {
-    section(
-      "Orders of the payments",
-      [
-        "compared", "#pairs out of order", "#neighbours", "#payments affected", "#farthest moved",
-        "#most behind",
-      ],
-      report.orders.map { order in
-        [
-          order.title, ReportText.grouped(order.disorder.invertedPairCount),
-          ReportText.grouped(order.disorder.adjacentCount),
-          ReportText.grouped(order.disorder.affectedCount),
-          ReportText.grouped(order.disorder.displacementMax),
-          ReportText.duration(order.disorder.regressionMax),
-        ]
-      })
-  }
-
-  private var pairs: String {
-    let all = report.allPairs
-    return section(
-      "What time makes certain, of all pairs", ["pairs", "#count"],
-      [
-        ["certainly in the log's order", ReportText.grouped(all.ordered)],
-        ["certainly the other way round", ReportText.grouped(all.reversed)],
-        ["ordered by one node's own clock", ReportText.grouped(all.causal)],
-        ["undecidable by time", ReportText.grouped(all.undecidable)],
-      ])
-  }
-
-  private var synchronization: String {
-    section(
-      "Synchronization", ["time", "#node", "what", "status", "reference", "#bound"],
-      report.syncLog.events.prefix(200).map { event in
-        [
-          TimeText.text(nanoseconds: event.time, decimals: 3), String(event.node.rawValue),
-          event.kind.text, event.status.name, event.reference.name,
-          ReportText.duration(event.bound),
-        ]
-      })
-  }
-
-  private var tolerance: String {
-    guard let tolerance = report.tolerance else { return "" }
-    let rule =
-      "\(tolerance.tolerance.name), \(ReportText.duration(tolerance.tolerance.nanoseconds))"
-    let coverage = section(
-      "Tolerance: \(rule)", ["payments", "#count"],
-      [
-        ["looked at", ReportText.grouped(tolerance.paymentCount)],
-        ["certainly within it when stamped", ReportText.grouped(tolerance.coveredCount)],
-        ["certainly within it in retrospect", ReportText.grouped(tolerance.tightenedCount)],
-      ])
-    let violations = section(
-      "Outside the tolerance", ["from", "to", "#node", "why", "#payments", "#bound max"],
-      tolerance.violations.prefix(200).map { violation in
-        [
-          TimeText.text(nanoseconds: violation.start, decimals: 3),
-          TimeText.text(nanoseconds: violation.end, decimals: 3), String(violation.node.rawValue),
-          violation.reason.rawValue, ReportText.grouped(violation.count),
-          ReportText.duration(violation.boundMax),
-        ]
-      })
-    return coverage + violations
-  }
-
-  private var whatIf: String {
-    guard let whatIf = report.whatIf else { return "" }
-    return section(
-      "What if: \(whatIf.sentence)",
-      [
-        "#share of it", "#pairs out of order", "#payments affected", "#farthest moved",
-        "#most behind",
-      ],
-      whatIf.doses.map { dose in
-        [
-          ReportText.decimal(dose.permille, decimals: 3),
-          ReportText.grouped(dose.disorder.invertedPairCount),
-          ReportText.grouped(dose.disorder.affectedCount),
-          ReportText.grouped(dose.disorder.displacementMax),
-          ReportText.duration(dose.disorder.regressionMax),
-        ]
-      })
-  }
-
-  private var effects: String {
-    guard let effects = report.effects else { return "" }
-    return section(
-      "In order of \(effects.order.rawValue) time", ["what", "#count"],
-      [
-        ["payments at another place", ReportText.grouped(effects.movedCount)],
-        ["accepted or rejected otherwise", ReportText.grouped(effects.acceptanceCount)],
-        ["another balance right after it", ReportText.grouped(effects.balanceCount)],
-        [
-          "accounts with another balance at the end", ReportText.grouped(effects.finalBalanceCount),
-        ],
-      ])
   }
 }
 

@@ -6,53 +6,7 @@ import SegmentLog
 import Timeline
 
 extension SkewReport {
-  /// What follows the orders: bounds, synchronization, a rule, a question.
-  func writeMore(to writer: ReportWriter) throws(OutputError) {
-    if let bounds {
-      try writer.line()
-      try writer.line(
-        "Bounds of payments: median \(ReportText.duration(bounds.stamped.median)), at most "
-          + "\(ReportText.duration(bounds.stamped.max)); narrowed by what the nodes knew before and after: "
-          + "median \(ReportText.duration(bounds.tightened.median)), at most "
-          + "\(ReportText.duration(bounds.tightened.max)).")
-    }
-    try writeSync(to: writer)
-    if let tolerance { try tolerance.write(to: writer) }
-    if let whatIf { try whatIf.write(to: writer) }
-    if let effects { try effects.write(to: writer) }
-  }
-
-  private func writeSync(to writer: ReportWriter) throws(OutputError) {
-    let limit = 40
-    try writer.line()
-    try writer.line("Synchronization, as the stamps tell it:")
-    var table = TextTable([
-      ("time", .left), ("node", .right), ("what", .left), ("status", .left), ("reference", .left),
-      ("bound", .right), ("epoch", .right),
-    ])
-    for event in syncLog.events.prefix(limit) {
-      table.add([
-        TimeText.text(nanoseconds: event.time, decimals: 3), String(event.node.rawValue),
-        event.kind.text, event.status.name, event.reference.name, ReportText.duration(event.bound),
-        String(event.epoch),
-      ])
-    }
-    try table.write(to: writer)
-    if syncLog.events.count > limit {
-      try writer.line(
-        "… and \(ReportText.grouped(syncLog.events.count - limit)) more: --format json has all.")
-    }
-    for gap in syncLog.gaps {
-      let end =
-        gap.end.map { "until \(TimeText.text(nanoseconds: $0, decimals: 3))" } ?? "to the end"
-      try writer.line(
-        "Node \(gap.node.rawValue) was not synchronized from "
-          + "\(TimeText.text(nanoseconds: gap.start, decimals: 3)) \(end): "
-          + "\(ReportText.count(gap.paymentCount, "payment")), bound at most "
-          + "\(ReportText.duration(gap.boundMax)).")
-    }
-  }
-
+  /// What follows the orders: bounds, cause and effect, synchronization, a rule, a question.
   func writeMore(to json: inout JSONWriter) {
     json.key("all_pairs")
     json.object([
@@ -68,6 +22,7 @@ extension SkewReport {
       bounds.tightened.write(to: &json)
       json.endObject()
     }
+    causality.write(to: &json)
     json.key("sync_log")
     json.beginArray()
     for event in syncLog.events { event.write(to: &json) }
@@ -100,15 +55,6 @@ extension JSONWriter {
 }
 
 extension SyncEvent.Kind {
-  var text: String {
-    switch self {
-    case .state: "clock state"
-    case .step(let nanoseconds):
-      "system clock set by \(ReportText.duration(nanoseconds, signed: true))"
-    case .pause: "disrupted: a pause or a step"
-    }
-  }
-
   fileprivate var name: String {
     switch self {
     case .state: "state"
@@ -161,43 +107,6 @@ extension SyncGap {
 }
 
 extension ToleranceReport {
-  private static let listedMax = 40
-
-  /// A share in percent with two decimals, rounded down: 100 % is all.
-  private func percent(_ count: Int) -> String {
-    guard paymentCount > 0 else { return "–" }
-    return ReportText.decimal(count * 10_000 / paymentCount, decimals: 2) + " %"
-  }
-
-  fileprivate func write(to writer: ReportWriter) throws(OutputError) {
-    try writer.line()
-    try writer.line(
-      "Tolerance \(tolerance.name) (\(ReportText.duration(tolerance.nanoseconds))): "
-        + "\(ReportText.grouped(coveredCount)) of \(ReportText.count(paymentCount, "payment")) "
-        + "(\(percent(coveredCount))) certainly within it when stamped, "
-        + "\(ReportText.grouped(tightenedCount)) (\(percent(tightenedCount))) in retrospect.")
-    guard !violations.isEmpty else { return }
-    var table = TextTable([
-      ("from", .left), ("to", .left), ("node", .right), ("why", .left), ("payments", .right),
-      ("sequences", .left), ("bound max", .right),
-    ])
-    for violation in violations.prefix(Self.listedMax) {
-      table.add([
-        TimeText.text(nanoseconds: violation.start, decimals: 3),
-        TimeText.text(nanoseconds: violation.end, decimals: 3), String(violation.node.rawValue),
-        violation.reason.rawValue, ReportText.grouped(violation.count),
-        "\(violation.sequences.lowerBound)–\(violation.sequences.upperBound)",
-        ReportText.duration(violation.boundMax),
-      ])
-    }
-    try table.write(to: writer)
-    if violations.count > Self.listedMax {
-      try writer.line(
-        "… and \(ReportText.grouped(violations.count - Self.listedMax)) more: --format json has all."
-      )
-    }
-  }
-
   fileprivate func write(to json: inout JSONWriter) {
     json.key("tolerance")
     json.beginObject()
@@ -239,33 +148,6 @@ extension ToleranceReport {
 }
 
 extension WhatIfReport {
-  var sentence: String {
-    skews.map { skew in
-      "node \(skew.node.rawValue) \(ReportText.duration(skew.offset, signed: true)), drift "
-        + "\(ReportText.decimal(skew.drift, decimals: 3)) ppm, jitter \(ReportText.duration(skew.jitter))"
-    }.joined(separator: "; ")
-  }
-
-  fileprivate func write(to writer: ReportWriter) throws(OutputError) {
-    try writer.line()
-    try writer.line(
-      "What if the clocks had been wrong, and nothing had corrected them: \(sentence).")
-    var table = TextTable([
-      ("share of it", .right), ("pairs out of order", .right), ("payments affected", .right),
-      ("farthest moved", .right), ("most behind", .right),
-    ])
-    for dose in doses {
-      table.add([
-        ReportText.decimal(dose.permille, decimals: 3),
-        ReportText.grouped(dose.disorder.invertedPairCount),
-        ReportText.grouped(dose.disorder.affectedCount),
-        ReportText.count(dose.disorder.displacementMax, "place"),
-        ReportText.duration(dose.disorder.regressionMax),
-      ])
-    }
-    try table.write(to: writer)
-  }
-
   fileprivate func write(to json: inout JSONWriter) {
     json.key("what_if")
     json.beginObject()
@@ -289,30 +171,6 @@ extension WhatIfReport {
 }
 
 extension OrderEffects {
-  fileprivate func write(to writer: ReportWriter) throws(OutputError) {
-    try writer.line()
-    try writer.line(
-      "In order of \(order.rawValue) time \(ReportText.count(movedCount, "payment")) would stand elsewhere, "
-        + "\(ReportText.grouped(acceptanceCount)) would have been accepted or rejected otherwise, "
-        + "after \(ReportText.grouped(balanceCount)) an account would have had another balance; "
-        + "\(ReportText.count(finalBalanceCount, "account")) would end with another balance.")
-    guard !affected.isEmpty else { return }
-    var table = TextTable([
-      ("sequence", .right), ("transaction", .left), ("in the log", .left), ("in that order", .left),
-      ("sender then", .right), ("in that order", .right), ("receiver then", .right),
-      ("in that order", .right),
-    ])
-    for payment in affected {
-      table.add([
-        String(payment.sequence.rawValue), payment.id, payment.outcomes.log.name,
-        payment.outcomes.other.name, String(payment.senderBalances.log),
-        String(payment.senderBalances.other), String(payment.receiverBalances.log),
-        String(payment.receiverBalances.other),
-      ])
-    }
-    try table.write(to: writer)
-  }
-
   fileprivate func write(to json: inout JSONWriter) {
     json.key("effects_of_order")
     json.beginObject()
@@ -337,6 +195,68 @@ extension OrderEffects {
       json.endObject()
     }
     json.endArray()
+    json.endObject()
+  }
+}
+
+extension CausalityReport {
+  fileprivate func write(to json: inout JSONWriter) {
+    json.key("causality")
+    json.beginObject()
+    json.key("journals")
+    json.beginArray()
+    for node in journals { json.integer(node.rawValue) }
+    json.endArray()
+    json.key("pairs")
+    json.beginArray()
+    for pair in pairs { pair.write(to: &json) }
+    json.endArray()
+    json.members(["commits": commitCount, "early_commits": earlyCommitCount])
+    for (name, nodes) in [("raw_outliers", rawOutliers), ("suspects", suspects)]
+      as [(StaticString, [NodeID])]
+    {
+      json.key(name)
+      json.beginArray()
+      for node in nodes { json.integer(node.rawValue) }
+      json.endArray()
+    }
+    json.key("impossible")
+    json.beginArray()
+    for message in impossible {
+      json.beginObject()
+      json.key("kind")
+      json.string(message.kind.rawValue)
+      json.members(["sender": message.sender.rawValue, "receiver": message.receiver.rawValue])
+      json.members(["index": message.index.rawValue])
+      json.members([
+        "sent_earliest_ns": message.sentEarliest, "received_latest_ns": message.receivedLatest,
+      ])
+      json.endObject()
+    }
+    json.endArray()
+    json.endObject()
+  }
+}
+
+extension CausalPair {
+  fileprivate func write(to json: inout JSONWriter) {
+    json.beginObject()
+    json.members(["first": first.rawValue, "second": second.rawValue])
+    json.members([
+      "messages": messageCounts.there, "messages_back": messageCounts.back,
+      "raw_out_of_order": rawCount, "corrected_out_of_order": correctedCount,
+      "impossible": impossibleCount,
+    ])
+    for (name, interval) in [("raw_apart_ns", raw), ("corrected_apart_ns", corrected)]
+      as [(StaticString, CausalInterval)]
+    {
+      json.key(name)
+      json.beginArray()
+      for end in [interval.low, interval.high] {
+        if let end { json.integer(end) } else { json.null() }
+      }
+      json.endArray()
+    }
     json.endObject()
   }
 }
