@@ -97,7 +97,8 @@ let package = Package(
     library(
       "Audit",
       [
-        "Bytes", "JSONText", "Evidence", "HybridTime", "ClockSync", "Ledger", "SegmentLog", "Timeline",
+        "Bytes", "JSONText", "Evidence", "HybridTime", "ClockSync", "Ledger", "SegmentLog",
+        "Timeline",
       ]),
     library(
       "NodeServer",
@@ -175,7 +176,7 @@ let package = Package(
         "NodeRuntime", "NodeServer", nioCore, nioPosix, lifecycle, logging,
       ]),
     tests("FuzzingTests", ["Fuzzing"]),
-    tests("syncpayCommandTests", ["syncpay", arguments]),
+    tests("syncpayCommandTests", ["syncpay", "ClockSync", arguments]),
     tests("BenchTests", ["syncpay-bench", "JSONText", "Bytes", arguments, nioCore]),
     tests("EndToEndTests", []),
     tests("SourceTests", []),

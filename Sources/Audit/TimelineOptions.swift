@@ -43,6 +43,9 @@ package struct TimelineOptions: Sendable {
   package var windowNanoseconds: Int64 = 10_000_000_000
   /// Clock reports, beacons and changes of members, leader and rules too.
   package var showsAll = false
+  /// What the nodes' journals noted too: refused payments, elections, health, clock states; with
+  /// ``showsAll`` also clock sources' answers and the marks of the log's progress. Not in the order of the log.
+  package var showsJournals = false
   /// Number the groups of events that time cannot order: an event begins a new one when its interval
   /// begins after those of all before it have ended. Needs the order ``TimelineOrder/earliest``.
   package var groupsUncertain = false
@@ -71,6 +74,8 @@ package struct TimelineSummary: Hashable, Sendable {
   package var groupEventCountMax: UInt64 = 0
   /// Ingress nodes met.
   package var nodeCount = 0
+  /// Events from journals.
+  package var journalCount: UInt64 = 0
 
   /// Nothing shown.
   package init() {}

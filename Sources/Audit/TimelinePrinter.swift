@@ -51,8 +51,12 @@ struct TimelinePrinter {
   mutating func show(
     _ entry: TimelineEntry<HeldEvent>, _ lateness: Lateness?, _ batch: RetainedBatches.Batch
   ) throws(AuditError) {
-    let isBehind = entry.key.sequence < newest
-    newest = max(newest, entry.key.sequence)
+    let isBehind = !batch.isJournal && entry.key.sequence < newest
+    if batch.isJournal {
+      summary.journalCount += 1
+    } else {
+      newest = max(newest, entry.key.sequence)
+    }
     summary.shownCount += 1
     if isBehind { summary.outOfLogOrderCount += 1 }
     if lateness != nil { summary.lateCount += 1 }
@@ -62,7 +66,7 @@ struct TimelinePrinter {
       kindNumber: held.kindNumber, body: Int(held.bodyStart)..<Int(held.bodyEnd))
     let line = EventLine(
       entry: entry, lateness: lateness, isBehind: isBehind, isCommitted: batch.isCommitted,
-      index: batch.index)
+      isJournal: batch.isJournal, index: batch.index)
     do throws(DecodeError) {
       switch options.format {
       case .table: try appendTable(line, record, batch.records.span.bytes)
@@ -80,6 +84,7 @@ struct TimelinePrinter {
     let lateness: Lateness?
     let isBehind: Bool
     let isCommitted: Bool
+    let isJournal: Bool
     let index: LogIndex
 
     var outcome: String { OutcomeCode(rawValue: entry.payload.outcome)?.name ?? "unknown" }
@@ -106,8 +111,9 @@ struct TimelinePrinter {
     line.cell(width: 5, alignsRight: true) {
       appendDecimal(Int128(stamp.node.rawValue), decimals: 0, to: &$0)
     }
-    line.cell(width: 10, alignsRight: true) {
-      appendDecimal(Int128(remarks.entry.key.sequence.rawValue), decimals: 0, to: &$0)
+    line.cell(width: 10, alignsRight: true) { cell in
+      guard !remarks.isJournal else { return cell.append(contentsOf: "–".utf8) }
+      appendDecimal(Int128(remarks.entry.key.sequence.rawValue), decimals: 0, to: &cell)
     }
     switch record.kind {
     case .payment: appendPayment(try PaymentView(record.body, in: records), records)
@@ -140,7 +146,7 @@ struct TimelinePrinter {
   }
 
   private mutating func appendRemarks(_ remarks: EventLine, _ stamp: Stamp) {
-    line.append(remarks.outcome)
+    line.append(remarks.isJournal ? "journal" : remarks.outcome)
     if stamp.reading.status != .synchronized {
       line.append(", clock ")
       line.append(stamp.reading.status.name)
@@ -176,6 +182,10 @@ struct TimelinePrinter {
       json.key("group")
       json.integer(summary.groupCount)
     }
+    if line.isJournal {
+      json.key("journal")
+      json.boolean(true)
+    }
     json.key("sequence")
     json.integer(line.entry.key.sequence.rawValue)
     json.key("index")
@@ -199,14 +209,18 @@ struct TimelinePrinter {
       json.key("change")
       json.string(event.operatorText ?? "")
     }
-    json.key("outcome")
-    json.string(line.outcome)
+    if !line.isJournal {
+      json.key("outcome")
+      json.string(line.outcome)
+    }
     json.key("stamp")
     stamp.write(to: &json)
-    json.key("committed")
-    json.boolean(line.isCommitted)
-    json.key("out_of_log_order")
-    json.boolean(line.isBehind)
+    if !line.isJournal {
+      json.key("committed")
+      json.boolean(line.isCommitted)
+      json.key("out_of_log_order")
+      json.boolean(line.isBehind)
+    }
     if let lateness = line.lateness {
       json.key("late")
       json.beginObject()
@@ -261,6 +275,8 @@ struct TimelinePrinter {
         "\(ReportText.grouped(summary.uncommittedCount)) uncommitted",
         "at most \(ReportText.count(summary.heldCountMax, "event")) held",
       ]
+      + (options.showsJournals
+        ? ["\(ReportText.grouped(summary.journalCount)) from journals"] : [])
       + (options.groupsUncertain
         ? [
           "\(ReportText.count(summary.groupCount, "group")) that time orders",

@@ -20,6 +20,7 @@ struct RetainedBatches {
     var records: [UInt8] = []
     var index = LogIndex.zero
     var isCommitted = false
+    var isJournal = false
     /// Events still held, and one while the batch is being read.
     var useCount = 0
   }
@@ -28,7 +29,7 @@ struct RetainedBatches {
   private var free: [Int32] = []
 
   mutating func retain(
-    _ records: borrowing RawSpan, index: LogIndex, isCommitted: Bool
+    _ records: borrowing RawSpan, index: LogIndex, isCommitted: Bool, isJournal: Bool = false
   ) -> Int32 {
     let slot: Int32
     if let freed = free.popLast() {
@@ -42,6 +43,7 @@ struct RetainedBatches {
     records.withUnsafeBytes { batches[number].records.append(contentsOf: $0) }
     batches[number].index = index
     batches[number].isCommitted = isCommitted
+    batches[number].isJournal = isJournal
     batches[number].useCount = 1
     return slot
   }
@@ -54,16 +56,17 @@ struct RetainedBatches {
   }
 }
 
-/// Splits the log by ingress node, puts each node's events into order, and merges them by time.
+/// Splits the log by ingress node, puts each node's events into order, and merges them, and the nodes'
+/// journals, by time.
 ///
 /// A node that sends nothing holds the others back only by the window: the leader's stamp on each
 /// batch tells how far time has come.
-struct TimelinePass {
+struct TimelinePass<Files: LogFileSystem> {
   private typealias Entry = TimelineEntry<HeldEvent>
 
-  /// One ingress node.
+  /// One ingress node's events, or one journal.
   private struct Source {
-    var node: NodeID
+    var isJournal = false
     var reorderer: Reorderer<Entry>
     /// Of its last event: corrected − raw, nanoseconds.
     var correction: Int64 = 0
@@ -76,12 +79,19 @@ struct TimelinePass {
   private var merge = KWayMerge<Entry>(sourceCount: 1)
   private var retained = RetainedBatches()
   private var printer: TimelinePrinter
+  /// The journals, and the place of each among the sources.
+  private var journals: [(reader: JournalReader<Files>, place: Int)] = []
   /// Who takes part, by the log; empty until it says so.
   private var members: Set<NodeID> = []
 
-  init(_ options: TimelineOptions, _ writer: ReportWriter) {
+  init(
+    _ options: TimelineOptions, _ writer: ReportWriter, journals: [JournalReader<Files>] = []
+  ) {
     self.options = options
     printer = TimelinePrinter(options, writer)
+    for reader in journals {
+      self.journals.append((reader, addSource(isJournal: true)))
+    }
     // The first source is no node: it stands for those not yet met. Where the log has said who takes part,
     // and all of them have been met, it holds nothing back.
   }
@@ -89,7 +99,7 @@ struct TimelinePass {
   var summary: TimelineSummary {
     var summary = printer.summary
     summary.heldCountMax = max(merge.heldCountMax, sources.map(\.reorderer.heldCountMax).max() ?? 0)
-    summary.nodeCount = sources.count
+    summary.nodeCount = sources.count { !$0.isJournal }
     return summary
   }
 
@@ -174,11 +184,72 @@ struct TimelinePass {
     let known = Int(sourceByNode[Int(node.rawValue)])
     if known >= 0 { return known }
     sourceByNode[Int(node.rawValue)] = Int16(sources.count)
+    return addSource(isJournal: false)
+  }
+
+  private mutating func addSource(isJournal: Bool) -> Int {
     sources.append(
-      Source(node: node, reorderer: Reorderer(windowNanoseconds: options.windowNanoseconds)))
+      Source(
+        isJournal: isJournal, reorderer: Reorderer(windowNanoseconds: options.windowNanoseconds)))
     // What has been given out is given out: the newcomer may not come before it.
     merge.addSource()
     return sources.count - 1
+  }
+
+  /// Reads each journal on until it has come as far as `time`, or ends.
+  private mutating func readJournals(toNanoseconds time: Int64) throws(AuditError) {
+    for (reader, place) in journals {
+      var lates: [(Entry, Lateness)] = []
+      while reader.newestNanoseconds(options.order) < time {
+        let hasMore = reader.nextBatch { header, records throws(AuditError) in
+          try take(header, records, ofJournal: place, &lates)
+        }
+        guard hasMore else { break }
+      }
+      if reader.isAtEnd { sources[place].reorderer.finish() }
+      for (entry, lateness) in lates { try show(entry, lateness) }
+      try drain(place)
+      if reader.isAtEnd {
+        merge.finish(source: place + 1)
+      } else {
+        merge.advance(
+          source: place + 1, toNanoseconds: sources[place].reorderer.watermarkNanoseconds)
+      }
+    }
+  }
+
+  private mutating func take(
+    _ header: BatchHeader, _ records: borrowing RawSpan, ofJournal place: Int,
+    _ lates: inout [(Entry, Lateness)]
+  ) throws(AuditError) {
+    let slot = retained.retain(records, index: header.index, isCommitted: true, isJournal: true)
+    defer { retained.release(slot) }
+    var cursor = RecordCursor(records)
+    var sequence = header.firstSequence
+    while let record = try decoding(
+      header.index, { () throws(DecodeError) in try cursor.next(in: records) })
+    {
+      defer { sequence = sequence.next }
+      guard options.account == nil, record.kind == .occurrence || options.showsAll else { continue }
+      let stamp = try decoding(header.index) { () throws(DecodeError) in
+        try record.stamp(in: records)
+      }
+      let time = stamp.time(options.order)
+      guard time >= options.from, time < options.to,
+        options.node.map({ $0 == stamp.node }) ?? true
+      else { continue }
+      // The mark that no event of the log has: their sequences are other numbers.
+      let hybrid = HybridTimestamp(
+        wallNanoseconds: stamp.hybrid.wallNanoseconds, logical: .max)
+      let entry = Entry(
+        key: TimelineKey(
+          timeNanoseconds: time, hybrid: hybrid, node: stamp.node, sequence: sequence),
+        payload: HeldEvent(
+          slot: slot, bodyStart: Int32(record.body.lowerBound),
+          bodyEnd: Int32(record.body.upperBound), kindNumber: record.kindNumber, outcome: 0))
+      retained.use(slot)
+      if let lateness = sources[place].reorderer.push(entry) { lates.append((entry, lateness)) }
+    }
   }
 
   /// Moves what the reorderer of a source lets go into the merge, and its watermark with it.
@@ -190,7 +261,8 @@ struct TimelinePass {
 
   /// Time has come as far as the leader's stamp: nothing older than the window is waited for.
   private mutating func advance(_ header: BatchHeader) throws(AuditError) {
-    for number in sources.indices {
+    try readJournals(toNanoseconds: header.stamp.time(options.order))
+    for number in sources.indices where !sources[number].isJournal {
       let leader = header.stamp.leaderTime(
         options.order, correctionNanoseconds: sources[number].correction)
       let (behind, underflow) = leader.subtractingReportingOverflow(options.windowNanoseconds)
@@ -215,6 +287,7 @@ struct TimelinePass {
 
   /// The log has ended: everything held is shown.
   mutating func finish() throws(AuditError) {
+    try readJournals(toNanoseconds: .max)
     merge.finish(source: 0)
     for number in sources.indices {
       sources[number].reorderer.finish()
@@ -271,7 +344,10 @@ extension AgreedLog {
   package func writeTimeline(
     _ options: TimelineOptions, to writer: ReportWriter
   ) throws(AuditError) -> TimelineSummary {
-    var pass = TimelinePass(options, writer)
+    let directories = options.showsJournals ? surveys.compactMap(\.source.journal) : []
+    let readers = directories.map { JournalReader($0, in: files) }
+    defer { for reader in readers { for note in reader.notes { self.note(note) } } }
+    var pass = TimelinePass(options, writer, journals: readers)
     try pass.begin()
     let limit = options.showsUncommitted ? lastIndex : committed
     let committed = committed

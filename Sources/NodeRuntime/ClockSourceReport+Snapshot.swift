@@ -36,8 +36,15 @@ extension ClockSource {
 
 extension ClockMeasurement {
   /// A sample as it goes into the journal, stamped with the node's reading when it came in.
-  init?(_ sample: ClockSample, from source: ClockSource, _ reading: ClockReading, node: NodeID) {
+  /// `rateMax`: the most that rates may differ, parts per billion.
+  init?(
+    _ sample: ClockSample, from source: ClockSource, _ reading: ClockReading, node: NodeID,
+    rateMax: Int64
+  ) {
     guard let (kind, id) = source.logged else { return nil }
+    let error = sample.errorNanoseconds(
+      atMonotonic: sample.monotonicNanoseconds, remoteError: sample.remoteErrorNanoseconds,
+      rate: rateMax)
     self.init(
       stamp: Stamp(
         reading: reading,
@@ -46,6 +53,6 @@ extension ClockMeasurement {
       monotonicNanoseconds: sample.monotonicNanoseconds, kind: kind, id: id,
       offsetNanoseconds: sample.rawOffsetNanoseconds,
       delayNanoseconds: sample.delayNanoseconds,
-      errorNanoseconds: sample.remoteErrorNanoseconds, stratum: sample.stratum)
+      errorNanoseconds: error - (sample.delayNanoseconds + 1) / 2, stratum: sample.stratum)
   }
 }

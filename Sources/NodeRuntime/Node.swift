@@ -362,7 +362,10 @@ extension Node {
   /// Gives a sample to the clock, and tells the journal.
   private mutating func record(_ sample: ClockSample, from source: ClockSource, at time: HostTime) {
     clock.record(sample, from: source)
-    if let measurement = ClockMeasurement(sample, from: source, reading(time), node: replica.id) {
+    if let measurement = ClockMeasurement(
+      sample, from: source, reading(time), node: replica.id,
+      rateMax: clock.configuration.frequencyErrorPartsPerBillionMax)
+    {
       environment.note(.clockMeasured(measurement))
     }
   }

@@ -17,6 +17,7 @@ struct TimelineCommand: ParsableCommand {
         syncpay-audit timeline data/node1 --from 2026-01-02T03:00:00Z --to 2026-01-02T04:00:00Z
         syncpay-audit timeline data/node* --account alice --format json
         syncpay-audit timeline data/node* --order raw --limit 20
+        syncpay-audit timeline data/node* --journals
       """)
 
   @OptionGroup var shared: SharedOptions
@@ -47,6 +48,12 @@ struct TimelineCommand: ParsableCommand {
 
   @Flag(
     help:
+      "What the nodes' journals noted too: refused payments, elections, health, clock states; with --all also clock sources' answers and log progress."
+  )
+  var journals = false
+
+  @Flag(
+    help:
       "Number groups of events: those of one group time cannot order, those of two it does. Implies --order earliest."
   )
   var certain = false
@@ -57,6 +64,9 @@ struct TimelineCommand: ParsableCommand {
   func validate() throws {
     guard window >= 0, window <= 1e9 else {
       throw ValidationError("--window must be between 0 and 1000000000 seconds.")
+    }
+    guard !journals || order != .log else {
+      throw ValidationError("--journals: what is not in the log has no place in its order.")
     }
     guard (limit ?? 0) >= 0 else { throw ValidationError("--limit must not be negative.") }
     guard (node ?? 0) <= NodeID.countMax else {
@@ -76,6 +86,7 @@ struct TimelineCommand: ParsableCommand {
     options.limit = limit ?? .max
     options.windowNanoseconds = Int64(window * 1e9)
     options.showsAll = all
+    options.showsJournals = journals
     options.showsUncommitted = !committedOnly
     let log = try shared.open(showsProgress: false)
     defer { tellNotes(log) }

@@ -90,14 +90,23 @@ struct TestCluster {
       node: NodeID(UInt16(node)))
   }
 
-  /// Builds batches of random payments in order of true time; every tenth is a retry of another.
+  /// Builds batches of random payments in order of true time, after those that are there; every tenth is a
+  /// retry of another.
   mutating func build(batchCount: Int, eventsPerBatch: Int, segmentBatchCount: Int = 8) throws {
     var builder = BatchBuilder()
     var ledger = LedgerState()
     var time = Self.start
-    var sequence: UInt64 = 1
-    var hash = Digest256.zero
-    for number in 1...batchCount {
+    var sequence = (batches.last?.header.lastSequence.rawValue ?? 0) + 1
+    var hash = batches.last?.header.hash ?? .zero
+    let before = batches.count
+    for batch in batches {
+      var outcomes: [Outcome] = []
+      let records = batch.records
+      try ledger.apply(
+        firstSequence: batch.header.firstSequence, count: UInt64(batch.header.count),
+        records: records.span.bytes, batchHash: batch.header.hash, outcomes: &outcomes)
+    }
+    for number in before + 1...before + batchCount {
       var writer = ByteWriter()
       var stamps: [Stamp] = []
       for _ in 0..<eventsPerBatch {

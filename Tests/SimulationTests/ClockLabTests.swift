@@ -1,4 +1,5 @@
 import ClockSync
+import HybridTime
 import Simulation
 import Testing
 
@@ -37,6 +38,40 @@ import Testing
     options.wanderMax = 200_000
     var lab = ClockLab(options)
     #expect(lab.run().violation != nil)
+  }
+
+  /// What lies between two answers is known better afterwards than it was at the time.
+  @Test(arguments: 1...12 as ClosedRange<UInt64>)
+  func `in hindsight true time lies in narrower bounds, gaps without an answer included`(
+    seed: UInt64
+  ) throws {
+    var options = seed < 3 ? ClockLabOptions(seed: seed) : ClockLabOptions.drawn(seed: seed)
+    options.seconds = 3_000
+    options.outage = 1_000..<2_200
+    options.keepsHistory = true
+    var lab = ClockLab(options)
+    let result = lab.run()
+    let hindsight = ClockHindsight(result.points)
+    var (inside, narrower, gap, gapNarrower) = (0, 0, 0, 0)
+    for moment in result.moments {
+      guard let interval = hindsight.interval(atMonotonic: moment.monotonic) else { continue }
+      let truth = moment.trueNanoseconds - moment.monotonic
+      try #require(interval.low <= truth && truth <= interval.high, "seed \(seed)")
+      inside += 1
+      let reading = moment.reading
+      guard reading.reference == .external, reading.status != .unsynchronized else { continue }
+      let corrected = reading.correctedNanoseconds - moment.monotonic
+      let reach = max(interval.high - corrected, corrected - interval.low)
+      if reach < reading.boundNanoseconds { narrower += 1 }
+      guard reading.status == .holdover else { continue }
+      gap += 1
+      if reach < reading.boundNanoseconds * 9 / 10 { gapNarrower += 1 }
+    }
+    print(
+      "seed \(seed): \(inside) of \(result.moments.count) inside, \(narrower) narrower; of \(gap) in "
+        + "holdover \(gapNarrower) by more than a tenth")
+    try #require(inside > 2_900 || seed >= 3)
+    try #require(seed >= 3 || gap > 500 && gapNarrower > gap / 2, "\(gapNarrower) of \(gap)")
   }
 
   @Test func `the same seed gives the same world`() {

@@ -1,4 +1,5 @@
 import Bytes
+import HybridTime
 import SegmentLog
 
 /// Reads a node's journal, batch by batch, as far as it can be read.
@@ -11,6 +12,7 @@ final class JournalReader<Files: LogFileSystem> {
   private(set) var notes: [String] = []
   private var log: AgreedLog<Files>?
   private var next = LogIndex.zero
+  private var newest: Stamp?
 
   init(_ directory: String, in files: Files) {
     self.directory = directory
@@ -27,17 +29,27 @@ final class JournalReader<Files: LogFileSystem> {
     }
   }
 
+  /// Whether nothing is left to be read.
+  var isAtEnd: Bool { log.map { next > $0.lastIndex } ?? true }
+
+  /// The time of what was read last.
+  func newestNanoseconds(_ order: TimelineOrder) -> Int64 { newest?.time(order) ?? .min }
+
   /// Calls `body` with the next batch; false at the end.
   func nextBatch(
     _ body: (BatchHeader, borrowing RawSpan) throws(AuditError) -> Void
   ) -> Bool {
     guard let log, next <= log.lastIndex else { return false }
     do throws(AuditError) {
-      try log.withBatch(next, body)
+      try log.withBatch(next) { header, records throws(AuditError) in
+        newest = header.stamp
+        try body(header, records)
+      }
       next = next.next
       return true
     } catch {
-      notes.append("\(directory): what follows batch \(next.previous.rawValue) is left out: \(error)")
+      notes.append(
+        "\(directory): what follows batch \(next.previous.rawValue) is left out: \(error)")
       self.log = nil
       return false
     }

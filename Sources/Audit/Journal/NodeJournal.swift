@@ -103,6 +103,9 @@ struct NodeJournal: Sendable {
   /// Both clocks, as often as the log went on or a source answered, in order.
   private(set) var anchors: [ClockAnchor] = []
 
+  /// Epochs with which the node started or its clock was disrupted, ascending.
+  private(set) var runStarts: [UInt32] = []
+
   fileprivate init(node: NodeID) { self.node = node }
 
   /// The batches' moments, to be asked for in ascending order.
@@ -117,6 +120,15 @@ struct NodeJournal: Sendable {
     let moment = ClockMoment(measurement.stamp)
     samples.append(JournalSample(measurement: measurement, moment: moment))
     anchors.append(ClockAnchor(monotonic: measurement.monotonicNanoseconds, moment: moment))
+  }
+
+  fileprivate mutating func take(_ occurrence: NodeOccurrence) {
+    let reading = occurrence.stamp.reading
+    let isDisruption = occurrence.topic == .clock && reading.status == .disrupted
+    guard occurrence.topic == .started || isDisruption else { return }
+    let place = runStarts.firstIndex { $0 >= reading.epoch } ?? runStarts.count
+    guard place == runStarts.count || runStarts[place] != reading.epoch else { return }
+    runStarts.insert(reading.epoch, at: place)
   }
 
   /// `isAgreed`: whether the agreed log has a batch of this index and term.
@@ -189,6 +201,11 @@ extension AgreedLog {
             if journal == nil { journal = NodeJournal(node: progress.node) }
             guard journal?.node == progress.node else { continue }
             journal?.take(progress) { self.base.place($0)?.term == $1 }
+          case .occurrence:
+            let occurrence = try NodeOccurrence(record.body, in: records)
+            if journal == nil { journal = NodeJournal(node: occurrence.stamp.node) }
+            guard journal?.node == occurrence.stamp.node else { continue }
+            journal?.take(occurrence)
           default: continue
           }
         }

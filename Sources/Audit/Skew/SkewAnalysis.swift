@@ -90,6 +90,8 @@ package struct SkewReport: Sendable {
   package let syncLog: SyncLog
   /// Payments' bounds as they were stamped, and narrowed in retrospect; nil without payments.
   package let bounds: (stamped: Spread, tightened: Spread)?
+  /// Time servers' answers in the journals, on which the narrowing rests.
+  package let answerCount: Int
   /// The stamps against a rule, where one was given.
   package let tolerance: ToleranceReport?
   /// What a wrong clock would have done, where one was asked about.
@@ -99,7 +101,7 @@ package struct SkewReport: Sendable {
   /// Where the parts of the log's time begin.
   let partStarts: [Int64]
   /// For pictures: every stamp by node, in the order the node made them, and its narrowed bound.
-  let byNode: [(node: NodeID, samples: [SkewSample], tightened: [Int64])]
+  let byNode: [(node: NodeID, samples: [SkewSample], tightened: [NarrowedBound])]
   /// Payments in the log's order.
   let payments: [SkewSample]
   /// The first payments in the log that the raw clocks put out of order.
@@ -121,15 +123,17 @@ extension AgreedLog {
       return .proceed
     }
     let starts = partStarts(samples, count: options.bucketCount)
+    let journals = readJournals()
+    let known = Dictionary(uniqueKeysWithValues: journals.map { ($0.node, $0.knownMoments()) })
     let byNode = SkewReport.stampsByNode(
-      samples, Tightening(rateMax: options.rateMaxPartsPerBillion))
+      samples, Tightening(rateMax: options.rateMaxPartsPerBillion), known.mapValues(\.moments))
     let nodes = byNode.compactMap {
       NodeSkew(
         $0.samples, node: $0.node, reportedDrift: drifts[Int($0.node.rawValue)],
         bucketStarts: starts)
     }
     let causality = try causality(
-      readJournals(), starts, through: limit, listed: options.affectedLimit)
+      journals, starts, through: limit, listed: options.affectedLimit)
     samples.removeAll { !$0.isPayment }
     let raw = samples.map(\.raw)
     let corrected = samples.map(\.corrected)
@@ -143,6 +147,7 @@ extension AgreedLog {
         of: raw, inOrderOf: corrected, affectedLimit: options.affectedLimit),
       pairs: certainty(samples), allPairs: AllPairs(samples), causality: causality,
       syncLog: SyncLog(byNode.map(\.samples)), bounds: paymentBounds(byNode),
+      answerCount: known.values.reduce(0) { $0 + $1.count },
       tolerance: options.tolerance.map {
         ToleranceReport($0, byNode.map(\.samples), tightened: byNode.map(\.tightened))
       },
@@ -219,8 +224,8 @@ extension SkewReport {
   /// The stamps of each node in the order it made them, by hybrid time: the log has them in the order in
   /// which the leader took them.
   static func stampsByNode(
-    _ samples: [SkewSample], _ tightening: Tightening
-  ) -> [(node: NodeID, samples: [SkewSample], tightened: [Int64])] {
+    _ samples: [SkewSample], _ tightening: Tightening, _ known: [NodeID: [KnownMoment]] = [:]
+  ) -> [(node: NodeID, samples: [SkewSample], tightened: [NarrowedBound])] {
     var byNode = [[SkewSample]](repeating: [], count: Int(NodeID.countMax) + 1)
     for sample in samples { byNode[Int(sample.node)].append(sample) }
     return byNode.enumerated().compactMap { number, own in
@@ -228,20 +233,21 @@ extension SkewReport {
       let ordered = own.sorted {
         ($0.hybridWall, $0.hybridLogical) < ($1.hybridWall, $1.hybridLogical)
       }
-      return (NodeID(UInt16(number)), ordered, tightening.bounds(ordered))
+      let node = NodeID(UInt16(number))
+      return (node, ordered, tightening.bounds(ordered, known[node] ?? []))
     }
   }
 }
 
 /// Payments' bounds as stamped, and narrowed.
 private func paymentBounds(
-  _ byNode: [(node: NodeID, samples: [SkewSample], tightened: [Int64])]
+  _ byNode: [(node: NodeID, samples: [SkewSample], tightened: [NarrowedBound])]
 ) -> (stamped: Spread, tightened: Spread)? {
   var (stamped, tightened): ([Int64], [Int64]) = ([], [])
   for node in byNode {
     for (sample, bound) in zip(node.samples, node.tightened) where sample.isPayment {
       stamped.append(sample.bound)
-      tightened.append(bound)
+      tightened.append(bound.reach)
     }
   }
   guard let first = Spread(stamped), let second = Spread(tightened) else { return nil }

@@ -55,7 +55,9 @@ struct SkewPage {
   // MARK: - Plots
 
   private var plots: [LinePlot] {
-    [offsetPlot, boundPlot, causalityPlot, inversionPlot, overlapPlot, intervalPlot].compactMap { $0 } + dosePlots
+    [offsetPlot, boundPlot, causalityPlot, inversionPlot, overlapPlot, intervalPlot].compactMap {
+      $0
+    } + dosePlots
   }
 
   /// Seconds since the start.
@@ -96,7 +98,8 @@ struct SkewPage {
           "node \(node.node.rawValue)", .line, color: place,
           both.map { (x($0.0), Double(max($0.0.bound, 1)) * 1e-3) }),
         PlotSeries(
-          "narrowed", .dashed, color: place, both.map { (x($0.0), Double(max($0.1, 1)) * 1e-3) }),
+          "narrowed", .dashed, color: place,
+          both.map { (x($0.0), Double(max($0.1.reach, 1)) * 1e-3) }),
       ]
     }
     return LinePlot(

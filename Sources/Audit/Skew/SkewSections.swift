@@ -59,7 +59,7 @@ extension SkewReport {
   /// The report's parts in order, with at most `limit` rows where there may be many.
   func sections(limit: Int) -> [ReportSection] {
     var sections = [clockSection, orderSection, certaintySection]
-    if let bounds { sections.append(Self.boundSection(bounds)) }
+    if let bounds { sections.append(boundSection(bounds)) }
     if !causality.pairs.isEmpty { sections.append(causality.section) }
     sections.append(syncSection(limit: limit))
     if let tolerance { sections.append(tolerance.section(limit: limit)) }
@@ -133,11 +133,14 @@ extension SkewReport {
       ].map { [$0.0, ReportText.grouped($0.1), ReportText.grouped($0.2)] })
   }
 
-  private static func boundSection(
-    _ bounds: (stamped: Spread, tightened: Spread)
-  ) -> ReportSection {
-    ReportSection(
-      "Bounds of payments", [],
+  private func boundSection(_ bounds: (stamped: Spread, tightened: Spread)) -> ReportSection {
+    let rest =
+      answerCount == 0
+      ? "No time server's answer is in the journals: narrowed by the stamps alone."
+      : "Narrowed by the stamps and \(ReportText.count(answerCount, "answer")) of time servers in the journals, "
+        + "from before and after."
+    return ReportSection(
+      "Bounds of payments", [rest],
       [("", .left), ("least", .right), ("median", .right), ("greatest", .right)],
       [("as stamped", bounds.stamped), ("narrowed in retrospect", bounds.tightened)].map {
         [
@@ -262,7 +265,8 @@ extension CausalityReport {
     ]
     for node in rawOutliers {
       lines.append(
-        "Node \(node.rawValue)'s system clock is the outlier: no other one may read alike, and those may.")
+        "Node \(node.rawValue)'s system clock is the outlier: no other one may read alike, and those may."
+      )
     }
     for message in impossible {
       let what =

@@ -82,19 +82,19 @@ package struct ToleranceReport: Sendable {
 
   /// `byNode`: each node's stamps in the order it made them, and their narrowed bounds.
   init(
-    _ tolerance: ClockTolerance, _ byNode: [[SkewSample]], tightened: [[Int64]]
+    _ tolerance: ClockTolerance, _ byNode: [[SkewSample]], tightened: [[NarrowedBound]]
   ) {
     self.tolerance = tolerance
     for (samples, bounds) in zip(byNode, tightened) { take(samples, bounds) }
     violations.sort { ($0.start, $0.node) < ($1.start, $1.node) }
   }
 
-  private mutating func take(_ samples: [SkewSample], _ bounds: [Int64]) {
+  private mutating func take(_ samples: [SkewSample], _ bounds: [NarrowedBound]) {
     var open: ToleranceViolation?
     for (sample, bound) in zip(samples, bounds) where sample.isPayment {
       paymentCount += 1
-      if reason(sample, bound) == nil { tightenedCount += 1 }
-      guard let reason = reason(sample, sample.bound) else {
+      if bound.isExternal, bound.reach <= tolerance.nanoseconds { tightenedCount += 1 }
+      guard let reason = reason(sample) else {
         coveredCount += 1
         if let ended = open { violations.append(ended) }
         open = nil
@@ -110,9 +110,9 @@ package struct ToleranceReport: Sendable {
     if let left = open { violations.append(left) }
   }
 
-  private func reason(_ sample: SkewSample, _ bound: Int64) -> ToleranceViolation.Reason? {
+  private func reason(_ sample: SkewSample) -> ToleranceViolation.Reason? {
     guard sample.isExternal else { return .untraceable }
     guard sample.isComparable else { return .unsynchronized }
-    return bound > tolerance.nanoseconds ? .tooWide : nil
+    return sample.bound > tolerance.nanoseconds ? .tooWide : nil
   }
 }

@@ -27,7 +27,8 @@ public struct ClockMeasurement: Hashable, Sendable {
   public var offsetNanoseconds: Int64
   /// Round trip, nanoseconds, never negative.
   public var delayNanoseconds: Int64
-  /// How far the source says that it may be off itself, nanoseconds, never negative.
+  /// How far the source says that it may be off itself, and what the clocks may have parted while the exchange
+  /// took its time; nanoseconds, never negative.
   public var errorNanoseconds: Int64
   /// Hops of the source from a reference clock; 0 where it does not say.
   public var stratum: UInt8

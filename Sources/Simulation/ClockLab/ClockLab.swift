@@ -101,7 +101,8 @@ package struct ClockLab {
     let received = now + travel(extra: 0)
     let answered = received + network.span(1_000...50_000)
     let back = answered + travel(extra: options.asymmetry)
-    guard !network.chance(options.lossPermille), back - now < Self.timeoutNanoseconds else {
+    let isOut = options.outage?.contains(now / Span.second) ?? false
+    guard !network.chance(options.lossPermille), !isOut, back - now < Self.timeoutNanoseconds else {
       underWay.append(
         UnderWay(exchange: exchange, datagram: nil, end: now + Self.timeoutNanoseconds))
       return
@@ -136,7 +137,10 @@ package struct ClockLab {
     do throws(NTPRefusal) {
       let answer = try ended.exchange.accept(
         datagram: datagram, monotonicNanoseconds: monotonic, rawNanoseconds: monotonic + rawOffset)
-      if case .sample(let sample) = answer { clock.record(sample, from: ended.exchange.source) }
+      if case .sample(let sample) = answer {
+        clock.record(sample, from: ended.exchange.source)
+        if options.keepsHistory { result.take(sample, from: ended.exchange.source) }
+      }
     } catch {
       clock.recordFailure(.refused(error), from: ended.exchange.source)
     }
@@ -150,5 +154,10 @@ package struct ClockLab {
     result.take(
       reading, error: reading.correctedNanoseconds - SimulatedClock.worldStartNanoseconds - now,
       at: now)
+    guard options.keepsHistory else { return }
+    result.moments.append(
+      ClockLabMoment(
+        trueNanoseconds: SimulatedClock.worldStartNanoseconds + now, monotonic: monotonic,
+        reading: reading))
   }
 }

@@ -30,6 +30,10 @@ package struct ClockLabOptions: Sendable {
   package var asymmetry = 0.0
   /// Requests or answers lost, permille.
   package var lossPermille = 0
+  /// Everything is lost in these seconds.
+  package var outage: Range<Int64>?
+  /// Keep every answer and every true time that was looked at, for whoever looks back.
+  package var keepsHistory = false
   /// What the servers say they may be off, and are at most, nanoseconds.
   package var serverError: Int64 = 0
   /// The clock's own settings beside its servers.

@@ -1,4 +1,15 @@
-import HybridTime
+package import ClockSync
+package import HybridTime
+
+/// A time at which the clock was looked at.
+package struct ClockLabMoment: Sendable {
+  /// True time, nanoseconds since 1970.
+  package let trueNanoseconds: Int64
+  /// The monotonic clock.
+  package let monotonic: Int64
+  /// What the clock said.
+  package let reading: ClockReading
+}
 
 /// What a clock was worth in one simulated world.
 package struct ClockLabResult: Sendable {
@@ -35,6 +46,10 @@ package struct ClockLabResult: Sendable {
   package var packetCount = 0
   /// Time that the clock's own work took, nanoseconds.
   package var clockNanoseconds: UInt64 = 0
+  /// The servers' answers, where they are kept.
+  package private(set) var points: [ClockSource: [ClockPoint]] = [:]
+  /// When the clock was looked at, where that is kept.
+  package var moments: [ClockLabMoment] = []
   /// Sources that the clock calls falsetickers at the end.
   package var falseVerdictCount = 0
 
@@ -54,6 +69,17 @@ package struct ClockLabResult: Sendable {
   /// The median bound, nanoseconds.
   package var boundMedian: Int64 {
     bounds.isEmpty ? 0 : bounds.sorted()[bounds.count / 2]
+  }
+
+  /// Keeps an answer.
+  mutating func take(_ sample: ClockSample, from source: ClockSource) {
+    let error = sample.errorNanoseconds(
+      atMonotonic: sample.monotonicNanoseconds, remoteError: sample.remoteErrorNanoseconds,
+      rate: 500_000)
+    points[source, default: []].append(
+      ClockPoint(
+        monotonic: sample.monotonicNanoseconds, offset: sample.offsetNanoseconds, error: error,
+        delay: sample.delayNanoseconds))
   }
 
   /// Takes a reading whose error is known, at a true time since the start.
