@@ -19,6 +19,9 @@ package struct StorageReport: Sendable {
   package var released: [(message: PeerMessage, to: NodeID)] = []
   /// Segments that are sealed now, in order.
   package var sealed: [SegmentSeal] = []
+
+  /// Nothing was done.
+  package init() {}
 }
 
 /// Carries out a node's storage work: writes a group, then makes all of it durable at once

@@ -178,10 +178,8 @@ extension RunningNode {
         return transport.start().map {
           core.start()
           archive.start()
-          journal?.start()
-          journal?.take(
-            .started, environment.readClock(),
-            number: environment.currentSnapshot().last.index.rawValue)
+          journal?.start(
+            environment.readClock(), lastIndex: environment.currentSnapshot().last.index)
         }
       }.get()
     } catch {
@@ -310,9 +308,7 @@ extension RunningNode {
       return environment.transport.close()
     }.get()
     try? await loop.flatSubmit { () -> EventLoopFuture<Void> in
-      guard let journal else { return loop.makeSucceededVoidFuture() }
-      journal.take(.stopped, environment.readClock())
-      return journal.stop()
+      journal?.stop(environment.readClock()) ?? loop.makeSucceededVoidFuture()
     }.get()
     if let last = environment.snapshotIfPublished() {
       try? await loop.flatSubmit { snapshots.stop(last) }.get()

@@ -231,9 +231,18 @@ private func requireSkewFound(
     ids.append(order.id)
   }
   try cluster.waitForAgreement()
-  let directories = try cluster.copies()
-  let skew = try run("syncpay-audit", ["skew", "--format", "json"] + directories)
-  try #require(skew.status == 0, "\(skew)")
+  // Journals are written every few seconds.
+  let (directories, skew) = try eventually("the journals have the last payment", seconds: 30) {
+    () -> ([String], CommandResult)? in
+    let directories = try cluster.copies()
+    let skew = try run("syncpay-audit", ["skew", "--format", "json"] + directories)
+    try #require(skew.status == 0, "\(skew)")
+    let pairs = skew.json["causality", "pairs"].array
+    let isThere = pairs.allSatisfy { pair in
+      (pair["messages"].integer ?? 0) > 20 && (pair["messages_back"].integer ?? 0) > 20
+    }
+    return pairs.count == 2 && isThere ? (directories, skew) : nil
+  }
   let nodes = skew.json["nodes"].array
   func value(_ node: Int, _ key: String) throws -> Int {
     let found = try #require(nodes.first { $0["node"].integer == node })
@@ -244,6 +253,18 @@ private func requireSkewFound(
     let bound = try value(number, "bound_ns") + value(other, "bound_ns")
     try #require(abs(apart - nanoseconds) <= bound, "\(apart) ± \(bound)\n\(skew)")
     try #require(bound < 500_000_000, "a bound of \(bound) ns tells nothing")
+  }
+  // Cause and effect alone, without any measurement, say the same.
+  let causality = skew.json["causality"]
+  try #require(causality["journals"].array.compactMap(\.integer) == [1, 2, 3], "\(skew)")
+  for pair in causality["pairs"].array {
+    let (first, second) = (pair["first"].integer ?? 0, pair["second"].integer ?? 0)
+    let ends = pair["raw_apart_ns"].array.compactMap(\.integer)
+    try #require(ends.count == 2 && pair["impossible"].integer == 0, "\(pair)")
+    let truth = (second == number ? nanoseconds : 0) - (first == number ? nanoseconds : 0)
+    // The hosts' clocks are one; what a tenth of a second of scheduling hides is no matter here.
+    try #require(ends[0] - 1_000_000 <= truth && truth <= ends[1] + 1_000_000, "\(pair)")
+    try #require(truth == 0 || ends[0] > 0 || ends[1] < 0, "it says nothing: \(pair)")
   }
   let raw = try #require(skew.json["raw_against_log", "inverted_pairs"].integer)
   let corrected = try #require(skew.json["corrected_against_log", "inverted_pairs"].integer)

@@ -2,8 +2,59 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-  /// What nodes keep of their clock sources.
+  /// What nodes keep of what they saw.
   @Suite struct Journals {
+    @Test func `the timeline has refused payments, elections and health from the journals`()
+      async throws
+    {
+      try await withCluster(["payment.answer_milliseconds": 1500]) { cluster in
+        let leader = try cluster.waitForLeader()
+        let payer = PaymentClient(cluster.nodes)
+        try #require(payer.pay(.random("before", 1), first: 0) == .acknowledged)
+        let others = cluster.nodes.filter { $0.name != leader.name }
+        for node in others { node.kill() }
+        let lost = Order.random("refused", 1)
+        let reply = try leader.post(lost.body)
+        try #require(reply.status == 503, "\(reply)")
+        for node in others { try cluster.restart(node) }
+        _ = try cluster.waitForLeader()
+        try #require(payer.pay(.random("after", 1), first: 0) == .acknowledged)
+        for node in cluster.nodes { node.signal(SIGTERM) }
+        for node in cluster.nodes { try #require(try node.wait() == 0) }
+        let data = cluster.nodes.map(\.data)
+        let shown = try run(
+          "syncpay-audit", ["timeline", "--journals", "--format", "json"] + data)
+        try #require(shown.status == 0, "\(shown)")
+        let events = try shown.lines.map { try JSON(String($0)) }
+        func noted(_ kind: String) -> [JSON] { events.filter { $0["kind"].string == kind } }
+        let refusal = try #require(
+          noted("payment_refused").first { $0["transaction_id"].string == lost.id }, "\(shown)")
+        #expect(["in_doubt", "no_leader"].contains(refusal["word"].string))
+        try #require(noted("started").count == 5 && noted("stopped").count == 3)
+        try #require(noted("role").contains { $0["word"].string == "leader" })
+        try #require(
+          noted("peer_health").contains {
+            $0["word"].string == "down" || $0["word"].string == "suspect"
+          })
+        // One list in order of time: the refusal stands between both payments.
+        func place(_ id: String) throws -> Int {
+          try #require(events.firstIndex { $0["transaction_id"].string == id }, "\(id)")
+        }
+        let order = [try place("before-1"), try place(lost.id), try place("after-1")]
+        try #require(order == order.sorted(), "\(order)")
+        let times = events.compactMap { $0["stamp", "corrected_ns"].integer }
+        try #require(times == times.sorted() && times.count == events.count)
+        // Without the flag they are left out; the same journal twice adds nothing.
+        let plain = try run("syncpay-audit", ["timeline", "--format", "json"] + data)
+        try #require(plain.lines.count == events.filter { $0["journal"].bool != true }.count)
+        let twice = try run(
+          "syncpay-audit", ["timeline", "--journals", "--format", "json"] + data + [data[0]])
+        try #require(twice.lines == shown.lines)
+        let refused = try run("syncpay-audit", ["timeline", "--journals", "--order", "log"] + data)
+        try #require(refused.status == 64, "\(refused)")
+      }
+    }
+
     @Test func `a node's journal has every measurement, outlives kills, and is verified`()
       async throws
     {

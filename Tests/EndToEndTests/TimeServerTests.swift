@@ -137,6 +137,50 @@ extension EndToEnd {
       }
     }
 
+    @Test(.enabled(if: TimeTools.chronyd != nil, "chronyd is not there or does not run"))
+    func `an audit narrows what was stamped while no server answered`() async throws {
+      let chronyd = try #require(TimeTools.chronyd)
+      let server = try TimeDaemon(chronyd: chronyd)
+      defer { server.end() }
+      let port = server.endpoint.port
+      try await withCluster(nodes: 1, ["time.server_poll_seconds_min": 1], isStarted: false) {
+        let node = $0.nodes[0]
+        node.setEnvironment([
+          "SYNCPAY_TIME_SERVERS": server.address, "SYNCPAY_TIME_KERNEL": "false",
+          "SYNCPAY_TIME_SERVER_POLL_SECONDS_MAX": "1",
+        ])
+        try node.start()
+        try $0.waitUntilReady(node)
+        let payer = PaymentClient([node])
+        try eventually("the node follows the server", seconds: 40) { follows(node) }
+        try #require(payer.pay(.random("known", 1), first: 0) == .acknowledged)
+        server.end()
+        try eventually("the server's answers are too old", seconds: 60) {
+          node.status()?["clock", "status"].string == "holdover"
+        }
+        for number in 1...20 {
+          try #require(payer.pay(.random("gap", number), first: 0) == .acknowledged)
+          usleep(50_000)
+        }
+        let again = try TimeDaemon(chronyd: chronyd, port: port)
+        defer { again.end() }
+        try again.waitUntilSynchronized()
+        try eventually("the node follows the server again", seconds: 40) { follows(node) }
+        node.signal(SIGTERM)
+        try #require(try node.wait() == 0)
+        let skew = try run("syncpay-audit", ["skew", node.data, "--format", "json"])
+        try #require(skew.status == 0, "\(skew)")
+        let bounds = skew.json["payment_bounds_ns"]
+        let stamped = try #require(bounds["stamped", "max"].integer)
+        let tightened = try #require(bounds["tightened", "max"].integer)
+        try #require(skew.json["time_server_answers"].integer ?? 0 >= 2)
+        try #require(tightened < stamped, "\(bounds)")
+        try #require(
+          try #require(bounds["tightened", "median"].integer)
+            < #require(bounds["stamped", "median"].integer), "\(bounds)")
+      }
+    }
+
     private func follows(_ node: TestNode) -> Bool {
       let clock = node.status()?["clock"]
       return clock?["reference"].string == "external" && clock?["status"].string == "synchronized"

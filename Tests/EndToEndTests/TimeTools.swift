@@ -40,8 +40,8 @@ final class TimeDaemon: Sendable {
   var address: String { "\(endpoint.host):\(endpoint.port)" }
 
   /// chronyd (-x: without control of the clock); `offset` as libfaketime takes it.
-  init(chronyd: String, offset: String? = nil) throws {
-    let port = try freeDatagramPort()
+  init(chronyd: String, offset: String? = nil, port: Int? = nil) throws {
+    let port = try port ?? freeDatagramPort()
     endpoint = Endpoint(host: "127.0.0.1", port: port)
     directory = try Self.makeDirectory()
     let lines = [

@@ -21,6 +21,7 @@ extension SkewReport {
       json.key("tightened")
       bounds.tightened.write(to: &json)
       json.endObject()
+      json.members(["time_server_answers": answerCount])
     }
     causality.write(to: &json)
     json.key("sync_log")

@@ -56,15 +56,18 @@ final class JournalService: @unchecked Sendable {
       byteCountMax: UInt64(settings[.journalMegabytes]) << 20)
   }
 
-  /// Begins to write, again and again. On the loop.
-  func start() {
+  /// Begins to write, again and again: that the node has started, at once. On the loop.
+  func start(_ reading: ClockReading, lastIndex: LogIndex) {
+    take(.started, reading, number: lastIndex.rawValue)
+    flush()
     task = loop.scheduleRepeatedTask(
       initialDelay: .seconds(Self.flushSeconds), delay: .seconds(Self.flushSeconds)
     ) { _ in self.flush() }
   }
 
-  /// Writes what is left, and no more. On the loop; done when that is durable.
-  func stop() -> EventLoopFuture<Void> {
+  /// Writes what is left and that the node has stopped, and no more. On the loop; done when that is durable.
+  func stop(_ reading: ClockReading) -> EventLoopFuture<Void> {
+    take(.stopped, reading)
     task?.cancel()
     let promise = loop.makePromise(of: Void.self)
     idle = promise
