@@ -473,6 +473,7 @@ extension Node {
       membership: replica.raft.membership,
       membershipIndex: replica.raft.memberships.current.index, members: replica.members,
       policy: replica.state.ledger.cluster.policy, faults: replica.raft.faults,
+      stampRefusals: replica.stampRefusals,
       isAbstaining: replica.raft.distrusted != nil,
       progress: replica.raft.progress, peers: peers.peers, clock: clockSnapshot(now))
   }

@@ -2,6 +2,7 @@ package import Bytes
 package import ClockSync
 package import Ledger
 package import Raft
+package import Replica
 
 /// What a node knows of itself and its peers at one instant: a value for status pages.
 package struct NodeSnapshot: Sendable {
@@ -43,6 +44,8 @@ package struct NodeSnapshot: Sendable {
   package var policy: ClusterPolicy
   /// Messages of peers that no correct peer sends.
   package var faults: RaftFaults
+  /// Stamps of other nodes that were too far ahead to be taken, since the start.
+  package var stampRefusals: [NodeID: StampRefusals]
   /// Whether the node abstains from votes, because its disk lost what it had acknowledged.
   package var isAbstaining: Bool
   /// As the leader: the followers' progress.

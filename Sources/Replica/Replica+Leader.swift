@@ -39,6 +39,7 @@ extension Replica {
         try hybrid.observe(
           parsed.hybridLast, correctedNanoseconds: reading.correctedNanoseconds)
       } catch {
+        stampRefusals[peer, default: StampRefusals()].take(parsed.records.count, error)
         return refuse(
           parsed, reason: .clockAhead, to: peer, detail: "\(error)", into: &effects)
       }

@@ -63,6 +63,8 @@ package struct Replica: ~Copyable {
   var recordedCommit = LogIndex.zero
   /// Whether it says that the log may lack acknowledged batches at its end.
   var hasStoredSuspicion: Bool
+  /// Other nodes' stamps that this leader has refused, since the start.
+  package internal(set) var stampRefusals: [NodeID: StampRefusals] = [:]
   /// Whether the node is about to stop.
   package internal(set) var isDraining = false
   /// Whether its disk is short of room.

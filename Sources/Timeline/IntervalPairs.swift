@@ -51,6 +51,33 @@ public func countPairs(_ intervals: [TimeInterval]) -> IntervalPairs {
   return pairs
 }
 
+/// Counts pairs that time alone decides among those that a prefix of the list makes: for each `query`, an
+/// interval against the first `prefixCount` of `intervals`. O((n + q) log n), any order of queries.
+public func countPairs(
+  _ intervals: [TimeInterval], against queries: [(interval: TimeInterval, prefixCount: Int)]
+) -> IntervalPairs {
+  var pairs = IntervalPairs()
+  let latests = intervals.map(\.latest).sorted()
+  let earliests = intervals.map(\.earliest).sorted()
+  var (byLatest, byEarliest) = (RankCounts(intervals.count), RankCounts(intervals.count))
+  var taken = 0
+  for query in queries.sorted(by: { $0.prefixCount < $1.prefixCount }) {
+    while taken < query.prefixCount {
+      byLatest.add(latests.firstIndex(notBelow: intervals[taken].latest))
+      byEarliest.add(earliests.firstIndex(notBelow: intervals[taken].earliest))
+      taken += 1
+    }
+    let ordered = byLatest.count(below: latests.firstIndex(notBelow: query.interval.earliest))
+    let reversed =
+      UInt64(taken)
+      - byEarliest.count(below: earliests.firstIndex(above: query.interval.latest))
+    pairs.ordered += ordered
+    pairs.reversed += reversed
+    pairs.undecided += UInt64(taken) - ordered - reversed
+  }
+  return pairs
+}
+
 /// How many other intervals each one touches, in O(n log n) time.
 public func overlapCounts(_ intervals: [TimeInterval]) -> [Int] {
   let earliests = intervals.map(\.earliest).sorted()

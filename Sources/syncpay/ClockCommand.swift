@@ -27,9 +27,10 @@ struct ClockCommand: OperatorCommand {
     }
     let clocks = reports.map(NodeClockView.init)
     let matrix = OffsetMatrix(clocks)
+    let refusals = reports.flatMap(Self.refusals)
     switch nodes.format {
-    case .json: Terminal.line(Self.json(clocks, matrix).description)
-    case .table: show(clocks, matrix)
+    case .json: Terminal.line(Self.json(clocks, matrix.findings + refusals).description)
+    case .table: show(clocks, matrix, refusals)
     }
     guard clocks.contains(where: \.isReachable) else {
       throw CommandFailure(.unreachable, "no node answers.")
@@ -43,7 +44,17 @@ struct ClockCommand: OperatorCommand {
     }
   }
 
-  private func show(_ clocks: [NodeClockView], _ matrix: OffsetMatrix) {
+  /// Stamps that a leader would not take, as sentences.
+  private static func refusals(_ report: NodeReport) -> [String] {
+    (report.status?["stamps_refused"]?.elements ?? []).map { refused in
+      "\(report.name) has refused \(refused["count"]?.text ?? "?") events of \(refused["node"]?.text ?? "?"), "
+        + "stamped up to \(ClockUnits.time(refused["ahead_max"]?.double)) ahead of its clock."
+    }
+  }
+
+  private func show(
+    _ clocks: [NodeClockView], _ matrix: OffsetMatrix, _ refusals: [String]
+  ) {
     Self.tracking(clocks).show()
     for clock in clocks where clock.isReachable {
       Terminal.line("")
@@ -54,7 +65,7 @@ struct ClockCommand: OperatorCommand {
     Terminal.line("")
     Terminal.line("Raw clock of the column less that of the row, as the row's node measures it:")
     matrix.table.show(indent: "  ")
-    for line in matrix.findings { Terminal.line(line) }
+    for line in matrix.findings + refusals { Terminal.line(line) }
   }
 
   private static func tracking(_ clocks: [NodeClockView]) -> Table {
@@ -68,7 +79,7 @@ struct ClockCommand: OperatorCommand {
     return table
   }
 
-  private static func json(_ clocks: [NodeClockView], _ matrix: OffsetMatrix) -> JSONValue {
+  private static func json(_ clocks: [NodeClockView], _ findings: [String]) -> JSONValue {
     .object([
       .init(
         name: "nodes",
@@ -79,7 +90,7 @@ struct ClockCommand: OperatorCommand {
               .init(name: "clock", value: $0.clock ?? .null),
             ])
           })),
-      .init(name: "findings", value: .array(matrix.findings.map { .string($0) })),
+      .init(name: "findings", value: .array(findings.map { .string($0) })),
     ])
   }
 }

@@ -76,6 +76,9 @@ struct ScriptedGateway: NodeGateway {
     status.members = [own, MemberStatus(id: NodeID(2), role: .learner, health: .suspect)]
     status.membershipIndex = LogIndex(5)
     status.policy.set(.clockPolicy, to: 1)
+    var refused = StampRefusals()
+    refused.take(3, .remoteAhead(nanoseconds: 2_000_000_000, limitNanoseconds: 500_000_000))
+    status.stampRefusals = [NodeID(2): refused]
     status.clockSnapshot = Self.clock(reading)
     status.monotonicNanoseconds = 5_000_000_000
     status.health = .degraded
@@ -271,7 +274,7 @@ private let membersText =
         + #""replication_status":{"pending_payments":0,"peers":{"node2":{"match_index":8,"#
         + #""lag_batches":null}}},"members_index":5,"members":"# + membersText
         + #","policy":{"clock.policy":"refuse"},"raft_faults":{"own_number":0,"malformed":0,"#
-        + #""conflict_at_commit":0,"second_leader":0,"beyond_log":0},"#
+        + #""conflict_at_commit":0,"second_leader":0,"beyond_log":0},"stamps_refused":[{"node":"node2","count":3,"ahead_max":2.000000000}],"#
         + #""scrub":{"passes":0,"segments_checked":0,"segments_mended":0,"segments_damaged":[]},"#
         + #""disk":{"free_bytes":null,"reserve_bytes":0,"is_short":false},"#
         + #""checkpoint":null,"keys":{},"#

@@ -156,6 +156,9 @@ import Testing
       return
     }
     #expect(cluster.applied(leader) == 0)
+    let refusals = cluster.boxes[leader]!.replica.stampRefusals
+    #expect(refusals.keys.map { $0 } == [fast])
+    #expect(refusals[fast].map { $0.count >= 1 && $0.aheadNanosecondsMax > 1_500_000_000 } ?? false)
   }
 
   @Test func `what a leader has refused it does not log when a copy of the frame comes later`() {

@@ -27,6 +27,11 @@ package struct AllPairs: Hashable, Sendable {
   package var reversed: UInt64 = 0
   /// Their intervals touch or cannot be compared, but one node took in both: its hybrid clock orders them.
   package var causal: UInt64 = 0
+  /// Neither, but the second one's node had the first in its ledger when the second came in: its journal says
+  /// so. As many as journals tell of.
+  package var byMessage: UInt64 = 0
+  /// Of those reversed: the same is true of them, so that a clock cannot have been within its bound.
+  package var contradicted: UInt64 = 0
   /// Nobody can tell.
   package var undecidable: UInt64 = 0
 
@@ -34,7 +39,9 @@ package struct AllPairs: Hashable, Sendable {
   init() {}
 
   /// The pairs of payments, in the log's order.
-  init(_ payments: [SkewSample]) {
+  init(_ payments: [SkewSample], _ messages: MessageOrder) {
+    byMessage = messages.causal
+    contradicted = messages.contradicted
     var nodeSums: [UInt16: IntervalPairs] = [:]
     for reference in [ClockReference.cluster, .external] {
       let own = payments.filter { $0.isComparable && $0.reference == reference.rawValue }
@@ -52,7 +59,8 @@ package struct AllPairs: Hashable, Sendable {
       causal += count * (count - 1) / 2 - (nodeSums[node]?.ordered ?? 0)
     }
     let count = UInt64(payments.count)
-    undecidable = (count == 0 ? 0 : count * (count - 1) / 2) - ordered - reversed - causal
+    undecidable =
+      (count == 0 ? 0 : count * (count - 1) / 2) - ordered - reversed - causal - byMessage
   }
 }
 
@@ -116,10 +124,16 @@ extension AgreedLog {
     var samples: [SkewSample] = []
     samples.reserveCapacity(Int(clamping: min(lastSequence.rawValue, 1 << 26)))
     var drifts = [Int64?](repeating: nil, count: Int(NodeID.countMax) + 1)
+    // Of each batch, from the first on: how many payments there are up to its end.
+    var paymentCounts: [Int] = []
+    var paymentCount = 0
     try forEachBatch(through: limit) { header, records throws(AuditError) in
+      let before = samples.count
       try decoding(header.index) { () throws(DecodeError) in
         try collect(header, records, into: &samples, &drifts)
       }
+      paymentCount += samples[before...].count(where: \.isPayment)
+      paymentCounts.append(paymentCount)
       return .proceed
     }
     let starts = partStarts(samples, count: options.bucketCount)
@@ -135,6 +149,11 @@ extension AgreedLog {
     let causality = try causality(
       journals, starts, through: limit, listed: options.affectedLimit)
     samples.removeAll { !$0.isPayment }
+    let first = base.firstIndex.rawValue
+    let messages = MessageOrder(samples, journals) { index in
+      guard index >= first, !paymentCounts.isEmpty else { return 0 }
+      return paymentCounts[min(Int(clamping: index - first), paymentCounts.count - 1)]
+    }
     let raw = samples.map(\.raw)
     let corrected = samples.map(\.corrected)
     let rawAgainstLog = disorder(of: raw, affectedLimit: options.affectedLimit)
@@ -145,7 +164,7 @@ extension AgreedLog {
       hybridAgainstLog: disorder(of: hybridRanks(samples), affectedLimit: options.affectedLimit),
       rawAgainstCorrected: disorder(
         of: raw, inOrderOf: corrected, affectedLimit: options.affectedLimit),
-      pairs: certainty(samples), allPairs: AllPairs(samples), causality: causality,
+      pairs: certainty(samples), allPairs: AllPairs(samples, messages), causality: causality,
       syncLog: SyncLog(byNode.map(\.samples)), bounds: paymentBounds(byNode),
       answerCount: known.values.reduce(0) { $0 + $1.count },
       tolerance: options.tolerance.map {

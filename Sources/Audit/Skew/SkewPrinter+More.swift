@@ -11,7 +11,8 @@ extension SkewReport {
     json.key("all_pairs")
     json.object([
       "certainly_ordered": allPairs.ordered, "certainly_reversed": allPairs.reversed,
-      "causal": allPairs.causal, "undecidable": allPairs.undecidable,
+      "causal": allPairs.causal, "by_message": allPairs.byMessage,
+      "contradicted": allPairs.contradicted, "undecidable": allPairs.undecidable,
     ])
     if let bounds {
       json.key("payment_bounds_ns")

@@ -122,15 +122,23 @@ extension SkewReport {
 
   private var certaintySection: ReportSection {
     let near = pairs
+    let sentences =
+      allPairs.contradicted == 0
+      ? []
+      : [
+        "Of those certainly the other way round, \(ReportText.grouped(allPairs.contradicted)) came with a message "
+          + "the other way: a clock was not within its bound."
+      ]
     return ReportSection(
-      "What time makes certain", [],
+      "What time makes certain", sentences,
       [("pairs of payments", .left), ("neighbours in the log", .right), ("all", .right)],
       [
-        ("certainly in the log's order", near.ordered, allPairs.ordered),
-        ("certainly the other way round", near.reversed, allPairs.reversed),
-        ("ordered by one node's own clock", near.causal, allPairs.causal),
-        ("undecidable by time", near.undecidable, allPairs.undecidable),
-      ].map { [$0.0, ReportText.grouped($0.1), ReportText.grouped($0.2)] })
+        ("certainly in the log's order", ReportText.grouped(near.ordered), allPairs.ordered),
+        ("certainly the other way round", ReportText.grouped(near.reversed), allPairs.reversed),
+        ("ordered by one node's own clock", ReportText.grouped(near.causal), allPairs.causal),
+        ("ordered by a message, as a journal tells", "", allPairs.byMessage),
+        ("undecidable by time", ReportText.grouped(near.undecidable), allPairs.undecidable),
+      ].map { [$0.0, $0.1, ReportText.grouped($0.2)] })
   }
 
   private func boundSection(_ bounds: (stamped: Spread, tightened: Spread)) -> ReportSection {

@@ -218,6 +218,7 @@ extension ReplicaGateway {
     status.isChangingMembers = snapshot.membership.isJoint
     status.policy = snapshot.policy
     status.faults = snapshot.faults
+    status.stampRefusals = snapshot.stampRefusals
     judge(snapshot, &status)
     return status
   }

@@ -4,6 +4,7 @@ package import HybridTime
 package import NodeRuntime
 package import Ledger
 package import Raft
+package import Replica
 package import SegmentLog
 
 /// What the nodes have signed, and with which keys.
@@ -70,6 +71,8 @@ package struct NodeStatus: Sendable {
   package var policy = ClusterPolicy()
   /// Messages of peers that no correct peer sends.
   package var faults = RaftFaults()
+  /// Stamps of other nodes that were too far ahead to be taken, since the start.
+  package var stampRefusals: [NodeID: StampRefusals] = [:]
   /// What the check of the sealed segments has come to.
   package var scrub = ScrubProgress()
   /// What the nodes have signed.

@@ -2,6 +2,7 @@ import Bytes
 import JSONText
 import Ledger
 import Raft
+import Replica
 
 /// What operators read: members, leader, rules.
 extension AnswerText {
@@ -112,6 +113,22 @@ extension AnswerText {
     json.key("beyond_log")
     json.integer(faults.beyondLog)
     json.endObject()
+  }
+
+  /// Stamps that were too far ahead, by the node that made them.
+  func stampRefusals(_ refusals: [NodeID: StampRefusals], into json: inout JSONWriter) {
+    json.beginArray()
+    for (node, refused) in refusals.sorted(by: { $0.key < $1.key }) {
+      json.beginObject()
+      json.key("node")
+      json.string(identity.name(of: node))
+      json.key("count")
+      json.integer(refused.count)
+      json.key("ahead_max")
+      json.seconds(nanoseconds: refused.aheadNanosecondsMax, decimals: 9)
+      json.endObject()
+    }
+    json.endArray()
   }
 
   private func leadership(_ status: NodeStatus, into json: inout JSONWriter) {

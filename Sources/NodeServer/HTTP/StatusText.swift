@@ -84,6 +84,8 @@ extension AnswerText {
     policyValues(status.policy, into: &json)
     json.key("raft_faults")
     faults(status.faults, into: &json)
+    json.key("stamps_refused")
+    stampRefusals(status.stampRefusals, into: &json)
     json.key("scrub")
     scrub(status.scrub, into: &json)
     json.key("disk")
