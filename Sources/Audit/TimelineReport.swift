@@ -199,22 +199,47 @@ struct TimelinePass<Files: LogFileSystem> {
   /// Reads each journal on until it has come as far as `time`, or ends.
   private mutating func readJournals(toNanoseconds time: Int64) throws(AuditError) {
     for (reader, place) in journals {
-      var lates: [(Entry, Lateness)] = []
-      while reader.newestNanoseconds(options.order) < time {
-        let hasMore = reader.nextBatch { header, records throws(AuditError) in
-          try take(header, records, ofJournal: place, &lates)
-        }
-        guard hasMore else { break }
+      while reader.newestNanoseconds(options.order) < time, !reader.isAtEnd {
+        try readBatch(reader, place)
       }
-      if reader.isAtEnd { sources[place].reorderer.finish() }
-      for (entry, lateness) in lates { try show(entry, lateness) }
-      try drain(place)
-      if reader.isAtEnd {
-        merge.finish(source: place + 1)
-      } else {
-        merge.advance(
-          source: place + 1, toNanoseconds: sources[place].reorderer.watermarkNanoseconds)
-      }
+      try pass(reader, place)
+    }
+  }
+
+  /// The log has ended: reads the journals on, each only when the others wait for it.
+  private mutating func readRestOfJournals() throws(AuditError) {
+    for (reader, place) in journals { try pass(reader, place) }
+    try showMerged()
+    while !printer.isFull, let waiting = merge.waitingFor,
+      let (reader, place) = journals.first(where: { $0.place + 1 == waiting })
+    {
+      try readBatch(reader, place)
+      try pass(reader, place)
+      try showMerged()
+    }
+  }
+
+  private mutating func readBatch(
+    _ reader: JournalReader<Files>, _ place: Int
+  ) throws(AuditError) {
+    var lates: [(Entry, Lateness)] = []
+    _ = reader.nextBatch { header, records throws(AuditError) in
+      try take(header, records, ofJournal: place, &lates)
+    }
+    for (entry, lateness) in lates { try show(entry, lateness) }
+  }
+
+  /// Passes on what a journal's reorderer lets go, and how far it has come.
+  private mutating func pass(
+    _ reader: JournalReader<Files>, _ place: Int
+  ) throws(AuditError) {
+    if reader.isAtEnd { sources[place].reorderer.finish() }
+    try drain(place)
+    if reader.isAtEnd {
+      merge.finish(source: place + 1)
+    } else {
+      merge.advance(
+        source: place + 1, toNanoseconds: sources[place].reorderer.watermarkNanoseconds)
     }
   }
 
@@ -287,14 +312,13 @@ struct TimelinePass<Files: LogFileSystem> {
 
   /// The log has ended: everything held is shown.
   mutating func finish() throws(AuditError) {
-    try readJournals(toNanoseconds: .max)
     merge.finish(source: 0)
-    for number in sources.indices {
+    for number in sources.indices where !sources[number].isJournal {
       sources[number].reorderer.finish()
       try drain(number)
       merge.finish(source: number + 1)
     }
-    try showMerged()
+    try readRestOfJournals()
     try printer.end(summary)
   }
 

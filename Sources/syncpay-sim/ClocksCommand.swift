@@ -18,6 +18,10 @@ struct ClocksCommand: AsyncParsableCommand {
       servers and the clock's settings are drawn from the seed, and only the bound is held against
       true time.
 
+      --hindsight also looks back at each world when it is over, with the answers from after each moment:
+      true time must lie in the bounds that an audit would give, too. In a tenth of the time there are no
+      answers at all.
+
       Exit status: 0 every limit kept, 1 not, 64 the options are wrong.
       """)
 
@@ -38,6 +42,9 @@ struct ClocksCommand: AsyncParsableCommand {
   @Option(help: "How many of them are false.")
   var falseServers = 0
 
+  @Flag(help: "Look back at each world too.")
+  var hindsight = false
+
   @Option(help: "Clocks that run at the same time.")
   var jobs = ProcessInfo.processInfo.activeProcessorCount
 
@@ -57,7 +64,9 @@ struct ClocksCommand: AsyncParsableCommand {
         let options = options(seed)
         group.addTask {
           var lab = ClockLab(options)
-          return lab.run()
+          var result = lab.run()
+          result.lookBack()
+          return result
         }
       }
       for _ in 0..<jobs { startNext() }
@@ -73,14 +82,18 @@ struct ClocksCommand: AsyncParsableCommand {
   }
 
   private func options(_ seed: UInt64) -> ClockLabOptions {
+    var options: ClockLabOptions
     switch world {
-    case .drawn: return .drawn(seed: seed)
+    case .drawn: options = .drawn(seed: seed)
     case .chrony:
-      var options = ClockLabOptions(seed: seed)
+      options = ClockLabOptions(seed: seed)
       options.serverCount = servers
       options.falseServerCount = falseServers
-      return options
     }
+    guard hindsight else { return options }
+    options.keepsHistory = true
+    options.outage = options.seconds / 2..<options.seconds * 6 / 10
+    return options
   }
 }
 
@@ -101,6 +114,8 @@ struct ClocksSummary {
   /// Of each clock: its own median bound in terms of its own largest error.
   private var factors: [Double] = []
   private var falseMissed: [UInt64] = []
+  /// Moments in the bounds of hindsight, and those of them with narrower ones.
+  private var hindsight = (inside: 0, narrower: 0)
   private var late: [UInt64] = []
   /// Bounds that true time was outside of.
   private(set) var dishonest: [String] = []
@@ -109,6 +124,12 @@ struct ClocksSummary {
     count += 1
     insideCount += result.insideCount
     if let violation = result.violation { dishonest.append("seed \(result.seed): \(violation)") }
+    hindsight.inside += result.hindsight.inside
+    hindsight.narrower += result.hindsight.narrower
+    if result.hindsight.outside > 0 {
+      dishonest.append(
+        "seed \(result.seed): \(result.hindsight.outside) moments outside, looking back")
+    }
     if result.errorMaxEver > errorMaxEver.nanoseconds {
       errorMaxEver = (result.errorMaxEver, result.seed)
     }
@@ -155,7 +176,13 @@ struct ClocksSummary {
       String(format: "%.1f us", nanoseconds / 1000)
     }
     let factor = factors.isEmpty ? 0 : factors.sorted()[factors.count / 2]
-    return [
+    let back =
+      hindsight.inside == 0
+      ? []
+      : [
+        "looking back: \(hindsight.inside) moments inside, \(hindsight.narrower) of them in narrower bounds"
+      ]
+    return back + [
       "\(count) clocks, \(insideCount) readings inside their bounds, \(dishonest.count) clocks with one"
         + " outside, \(Int(elapsed / .seconds(1))) s",
       "error below 1 ms for good after at most \(synchronizedMax.seconds) s (seed \(synchronizedMax.seed)),"

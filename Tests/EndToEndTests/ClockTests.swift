@@ -130,6 +130,42 @@ extension EndToEnd {
       }
     }
 
+    /// Each start has a clock that is further back; hybrid time goes on at once, as far as the limit of half a
+    /// second allows.
+    @Test func `hybrid time goes on after a kill, without a wait, though the clock fell back`()
+      async throws
+    {
+      try await withCluster(nodes: 1) { cluster in
+        let node = cluster.nodes[0]
+        var last = (wall: Int64.min, logical: Int64.min)
+        for (round, setBack) in [0, 150, 300].enumerated() {
+          if round > 0 {
+            node.kill()
+            node.setEnvironment(["SYNCPAY_TIME_TEST_RAW_OFFSET_MILLISECONDS": "\(-setBack)"])
+            try node.start()
+            try cluster.waitUntilReady(node)
+          }
+          for number in 1...20 {
+            let reply = try node.post(Order.random("hlc\(round)", number).body)
+            try #require(reply.status == 200, "\(reply)")
+            let stamp = reply.json["event", "stamp"]
+            let wall = try #require(stamp["hlc", "wall"].string.flatMap { Int64($0) })
+            let logical = Int64(try #require(stamp["hlc", "logical"].integer))
+            try #require((wall, logical) > last, "\(stamp) after \(last)")
+            last = (wall, logical)
+          }
+        }
+        // Beyond the limit it refuses, and says so, until the clock has caught up.
+        node.kill()
+        node.setEnvironment(["SYNCPAY_TIME_TEST_RAW_OFFSET_MILLISECONDS": "-60000"])
+        try node.start()
+        try cluster.waitUntilReady(node)
+        let refused = try node.post(Order.random("hlc-late", 1).body)
+        try #require(refused.status == 503, "\(refused)")
+        try #require(refused.body.contains("clock"), "\(refused)")
+      }
+    }
+
     @Test func `a stamp tells raw clock, correction and bound, and they add up`() async throws {
       try await SharedCluster.use { cluster in
         try requireSynchronized(cluster)

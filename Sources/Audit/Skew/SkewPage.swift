@@ -30,7 +30,7 @@ struct SkewPage {
       h1 { font-size: 1.6em } h2 { font-size: 1.2em; margin-top: 2em; border-bottom: 1px solid #ccc }
       table { border-collapse: collapse; margin: 1em 0; font-size: 13px } td, th { padding: .25em .8em .25em 0;
       text-align: left; border-bottom: 1px solid #eee; font-variant-numeric: tabular-nums }
-      td.n, th.n { text-align: right } figure { margin: 1.5em 0 } svg { max-width: 100%; height: auto }
+      td.n, th.n { text-align: right; white-space: nowrap } figure { margin: 1.5em 0 } svg { max-width: 100%; height: auto }
       p.lead { font-size: 1.1em } .scroll { overflow-x: auto }
       </style></head><body>
       <h1>Clocks and order</h1>
@@ -73,10 +73,11 @@ struct SkewPage {
   private var offsetPlot: LinePlot {
     let series = report.byNode.enumerated().flatMap { place, node -> [PlotSeries] in
       let samples = thinned(node.samples)
+      // What a clock that nothing vouches for says of itself is no measurement.
       return [
         PlotSeries(
           band: "", color: place,
-          samples.map {
+          samples.filter(\.isComparable).map {
             (x($0), Double($0.offset &- $0.bound) * 1e-6, Double($0.offset &+ $0.bound) * 1e-6)
           }),
         PlotSeries(

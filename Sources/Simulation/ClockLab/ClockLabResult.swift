@@ -71,6 +71,32 @@ package struct ClockLabResult: Sendable {
     bounds.isEmpty ? 0 : bounds.sorted()[bounds.count / 2]
   }
 
+  /// What ``lookBack()`` found: moments in the bounds of hindsight, those of them whose bounds are narrower than
+  /// the clock's own, and moments that are outside.
+  package private(set) var hindsight = (inside: 0, narrower: 0, outside: 0)
+
+  /// Looks back at the moments that were kept, and forgets them.
+  package mutating func lookBack() {
+    let known = ClockHindsight(points)
+    var counts = (inside: 0, narrower: 0, outside: 0)
+    for moment in moments {
+      guard let interval = known.interval(atMonotonic: moment.monotonic) else { continue }
+      let truth = moment.trueNanoseconds - moment.monotonic
+      guard interval.low <= truth, truth <= interval.high else {
+        counts.outside += 1
+        continue
+      }
+      counts.inside += 1
+      let corrected = moment.reading.correctedNanoseconds - moment.monotonic
+      let reach = max(interval.high - corrected, corrected - interval.low)
+      if moment.reading.reference != .external || reach < moment.reading.boundNanoseconds {
+        counts.narrower += 1
+      }
+    }
+    hindsight = counts
+    (points, moments) = ([:], [])
+  }
+
   /// Keeps an answer.
   mutating func take(_ sample: ClockSample, from source: ClockSource) {
     let error = sample.errorNanoseconds(
