@@ -273,7 +273,7 @@ extension CausalityReport {
     ]
     for node in rawOutliers {
       lines.append(
-        "Node \(node.rawValue)'s system clock is the outlier: no other one may read alike, and those may."
+        "Node \(node.rawValue)'s system clock is the outlier: it cannot have read as any other did, and those may agree."
       )
     }
     for message in impossible {
