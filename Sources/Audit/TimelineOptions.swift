@@ -54,6 +54,9 @@ package struct TimelineOptions: Sendable {
 
   /// Every payment by corrected time, as a table.
   package init() {}
+
+  /// Whether an event at that time is within what is asked for: all are where nothing is.
+  func includes(_ time: Int64) -> Bool { time >= from && (time < to || to == .max) }
 }
 
 /// What a timeline run came to.

@@ -140,7 +140,7 @@ struct TimelinePass<Files: LogFileSystem> {
     let time = stamp.time(options.order)
     let number = source(of: stamp.node)
     sources[number].correction = stamp.reading.correctionNanoseconds
-    guard time >= options.from, time < options.to,
+    guard options.includes(time),
       options.node.map({ $0 == stamp.node }) ?? true
     else { return }
     if let account = options.account {
@@ -233,7 +233,14 @@ struct TimelinePass<Files: LogFileSystem> {
   private mutating func pass(
     _ reader: JournalReader<Files>, _ place: Int
   ) throws(AuditError) {
-    if reader.isAtEnd { sources[place].reorderer.finish() }
+    if reader.isAtEnd {
+      sources[place].reorderer.finish()
+    } else {
+      // Also by what it has that is not shown.
+      let (behind, underflow) = reader.newestNanoseconds(options.order)
+        .subtractingReportingOverflow(options.windowNanoseconds)
+      if !underflow { sources[place].reorderer.advance(toNanoseconds: behind) }
+    }
     try drain(place)
     if reader.isAtEnd {
       merge.finish(source: place + 1)
@@ -260,7 +267,7 @@ struct TimelinePass<Files: LogFileSystem> {
         try record.stamp(in: records)
       }
       let time = stamp.time(options.order)
-      guard time >= options.from, time < options.to,
+      guard options.includes(time),
         options.node.map({ $0 == stamp.node }) ?? true
       else { continue }
       // The mark that no event of the log has: their sequences are other numbers.
@@ -368,8 +375,7 @@ extension AgreedLog {
   package func writeTimeline(
     _ options: TimelineOptions, to writer: ReportWriter
   ) throws(AuditError) -> TimelineSummary {
-    let directories = options.showsJournals ? surveys.compactMap(\.source.journal) : []
-    let readers = directories.map { JournalReader($0, in: files) }
+    let readers = options.showsJournals ? journalReaders() : []
     defer { for reader in readers { for note in reader.notes { self.note(note) } } }
     var pass = TimelinePass(options, writer, journals: readers)
     try pass.begin()

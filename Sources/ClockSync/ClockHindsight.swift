@@ -86,6 +86,8 @@ package struct ClockHindsight: Sendable {
     let candidates = sources.compactMap { source in
       source.interval(atMonotonic: now).map { (source.source, $0) }
     }
+    // One that contradicts itself has no voice, and still counts among all.
+    guard candidates.count * 2 > sources.count else { return nil }
     guard candidates.count > 1 else { return candidates.first?.1 }
     let outcome = ClockEnsemble.intersect(
       candidates.map { source, interval in
@@ -94,10 +96,11 @@ package struct ClockHindsight: Sendable {
         return ClockCandidate(
           source: source, offsetNanoseconds: interval.low + error, errorNanoseconds: error)
       })
-    return outcome.agreement.map {
-      Interval(
-        low: $0.offsetNanoseconds - $0.boundNanoseconds,
-        high: $0.offsetNanoseconds + $0.boundNanoseconds)
+    guard let agreement = outcome.agreement, agreement.chosen.count * 2 > sources.count else {
+      return nil
     }
+    return Interval(
+      low: agreement.offsetNanoseconds - agreement.boundNanoseconds,
+      high: agreement.offsetNanoseconds + agreement.boundNanoseconds)
   }
 }

@@ -75,7 +75,9 @@ package struct ClockMatrix: Hashable, Sendable {
     return (0..<count).compactMap { place in
       let others = (0..<count).filter { $0 != place }
       guard others.allSatisfy({ isApart($0, place) }),
-        !others.contains(where: { one in others.contains { $0 != one && isApart(one, $0) } })
+        others.allSatisfy({ one in
+          others.allSatisfy { $0 == one || measure(one, $0) != nil && !isApart(one, $0) }
+        })
       else { return nil }
       let offsets = others.compactMap { measure($0, place)?.offset }.sorted()
       return Outlier(place: place, offset: offsets.isEmpty ? 0 : offsets[offsets.count / 2])

@@ -6,27 +6,6 @@ import Raft
 package import Replica
 import SegmentLog
 
-/// The cadence of a node's own duties, in ticks.
-package struct NodeTiming: Hashable, Sendable {
-  /// Length of a tick, nanoseconds.
-  package var tickNanoseconds: Int64 = 10_000_000
-  /// Most ticks that are made up for at once: enough to end every lease and to depose every leader.
-  package var ticksAtOnceMax = 1000
-  /// Between two estimates of the clock.
-  package var clockPollTicks = 10
-  /// Between two looks at the peers' health.
-  package var healthTicks = 10
-  /// Between two clock reports of this node in the log, at most: while nothing changes.
-  package var clockReportTicks = 1000
-  /// A node that has stamped nothing for so long sends a beacon, while others' payments go on.
-  package var beaconTicks = 100
-  /// After a change of the clock's state, a report is logged no sooner than this after the last.
-  package var clockReportTicksMin = 100
-
-  /// The defaults, for a tick of 10 ms.
-  package init() {}
-}
-
 /// A whole node but for the world around it: carries out its replica's effects over any
 /// environment, keeps its clock, and watches its peers.
 ///
@@ -224,9 +203,11 @@ package struct Node<Environment: NodeEnvironment>: ~Copyable {
   package mutating func flush() {
     let now = environment.hostTime()
     makeUpForTicks(now)
-    let reading = reading(now)
-    replica.flush(reading: reading, ticksOverdue: ticksOverdue(now), into: &effects)
-    markProgress(reading, now)
+    // Read again: the ticks made up for have marked what they did.
+    let after = environment.hostTime()
+    let reading = reading(after)
+    replica.flush(reading: reading, ticksOverdue: ticksOverdue(after), into: &effects)
+    markProgress(reading, after)
     carryOut()
   }
 

@@ -60,7 +60,8 @@ package enum NodeNote: Sendable {
 package protocol NodeEnvironment {
   /// Both clocks, now.
   func hostTime() -> HostTime
-  /// Sends a message over the connection to the peer, or drops it where there is none.
+  /// Sends a message over the connection to the peer, or drops it where there is none. It leaves when the call that
+  /// asked for it is over: no earlier than the marks of the log's progress that the call makes.
   func send(_ message: PeerMessage, to peer: NodeID)
   /// Appends to the storage queue. Reports come back through ``Node/stored(_:)``, in order.
   func store(_ work: [StorageWork])

@@ -11,9 +11,9 @@ struct SkewCommand: ParsableCommand {
       Per node: offset (raw clock − corrected time), drift, bound, status; overall and over time. How many
       pairs of payments are out of order by the raw clocks, by corrected and by hybrid time, and how many
       pairs time decides at all, counted exactly. When each clock was synchronized, set or paused. The
-      bounds narrowed in retrospect: corrected time cannot part from true time faster than --rate-max-ppm
-      (1015: the nodes' slew limit and what a rate may be wrong by), so what a node knew just before or after bounds a stamp too; the
-      stamps stay as they are.
+      bounds narrowed in retrospect, by the stamps and by time servers' answers in the journals, from before and
+      after; --slew-ppm-max, --frequency-error-ppm-max and --drift-allowance-ppm are what the nodes' settings of these
+      names allowed. The stamps stay as they are. What cause and effect alone say of the clocks, by the journals.
 
       --tolerance or --profile (rts25-hft: 100 us, rts25: 1 ms, cat: 50 ms): which payments were certainly
       stamped within it, against true time, and which were not and why.
@@ -61,8 +61,14 @@ struct SkewCommand: ParsableCommand {
   @Option(help: "Apply the payments in order of raw, corrected or hlc time too.")
   var effects: TimelineOrder?
 
-  @Option(help: "How fast corrected time may part from true time, ppm.")
-  var rateMaxPpm = 1015
+  @Option(help: "The nodes' time.slew_ppm_max.")
+  var slewPpmMax: Int64 = 500
+
+  @Option(help: "The nodes' time.frequency_error_ppm_max.")
+  var frequencyErrorPpmMax: Int64 = 500
+
+  @Option(help: "The nodes' time.drift_allowance_ppm.")
+  var driftAllowancePpm: Int64 = 15
 
   @Option(help: "Write the report as an HTML page to this file.")
   var html: String?
@@ -75,8 +81,12 @@ struct SkewCommand: ParsableCommand {
     guard tolerance == nil || profile == nil else {
       throw ValidationError("Give either --tolerance or --profile.")
     }
-    guard (1...1_000_000).contains(rateMaxPpm) else {
-      throw ValidationError("--rate-max-ppm must be between 1 and 1000000.")
+    guard
+      [slewPpmMax, frequencyErrorPpmMax, driftAllowancePpm].allSatisfy({
+        (1...100_000).contains($0)
+      })
+    else {
+      throw ValidationError("The limits of clocks must be between 1 and 100000 ppm.")
     }
     guard effects != .log else { throw ValidationError("--effects: the log's order is what was.") }
     guard Set(whatIf.map(\.node)).count == whatIf.count else {
@@ -92,7 +102,9 @@ struct SkewCommand: ParsableCommand {
     options.tolerance = tolerance ?? profile
     options.whatIf = whatIf
     options.effectsOf = effects
-    options.rateMaxPartsPerBillion = Int64(rateMaxPpm) * 1000
+    options.limits.slewMax = slewPpmMax * 1000
+    options.limits.frequencyErrorMax = frequencyErrorPpmMax * 1000
+    options.limits.drift = driftAllowancePpm * 1000
     options.seed = seed
     let log = try shared.open()
     defer { tellNotes(log) }

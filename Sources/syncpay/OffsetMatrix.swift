@@ -29,6 +29,7 @@ struct OffsetMatrix {
   /// A node may answer anything.
   private static func nanoseconds(_ seconds: Double) -> Int64 {
     let limit = 1e18
+    guard !seconds.isNaN else { return 0 }
     return Int64((min(max(seconds * 1e9, -limit), limit)).rounded())
   }
 

@@ -1,4 +1,5 @@
 import Bytes
+import Foundation
 import HybridTime
 import Ledger
 import SegmentLog
@@ -66,6 +67,12 @@ extension TestCluster {
     ProgressMark(
       position: position, reading: stamp(node, at: time).reading,
       monotonicNanoseconds: time - Self.start)
+  }
+
+  /// Writes a node's journal anew.
+  func rewriteJournal(_ node: Int, _ events: [Event]) throws {
+    try? FileManager.default.removeItem(atPath: "\(data(node))/journal")
+    try writeJournal(node, events)
   }
 
   /// Writes a node's journal of these events, 20 to a batch.
@@ -142,6 +149,7 @@ extension TestCluster {
       #expect(pair.impossibleCount == 0)
     }
     #expect(report.pairs[0].rawCount > 30 && report.pairs[1].rawCount < 30)
+    #expect(report.rawOutliers == [NodeID(2)])
     #expect(report.commitCount > 30 && report.earlyCommitCount == 0)
     #expect(report.impossible.isEmpty && report.suspects.isEmpty)
   }
@@ -182,6 +190,45 @@ extension TestCluster {
     #expect(behind.earlyCommitCount > 30 && behind.suspects == [NodeID(1)])
   }
 
+  @Test func `raw clocks of which nobody can say who is alone name nobody`() throws {
+    var clocks = honest
+    // The leader is in the middle: the followers are as far from it as it is from them, and farther from each other.
+    clocks[0].offset = 0
+    clocks[1].offset = 900_000_000
+    clocks[2].offset = -900_000_000
+    let three = try cluster(clocks, seed: 12)
+    let report = try openLog(three.all).skew(SkewOptions()).causality
+    #expect(report.pairs.allSatisfy { $0.raw.range.map { !$0.contains(0) } ?? false })
+    #expect(report.rawOutliers.isEmpty)
+    // The followers may agree: then it is the leader.
+    clocks[2].offset = 900_010_000
+    let two = try cluster(clocks, seed: 13)
+    #expect(try openLog(two.all).skew(SkewOptions()).causality.rawOutliers == [NodeID(1)])
+  }
+
+  /// A clock that was set in the middle was right for half of the time.
+  @Test func `a clock that moves within a part of the time is not called an outlier`() throws {
+    var cluster = TestCluster(clocks: honest, seed: 14)
+    cluster.clocks[1].offset = 100_000
+    try cluster.build(batchCount: 20, eventsPerBatch: 12, segmentBatchCount: 1000)
+    let before = cluster.progress(seed: 14)
+    cluster.clocks[1].offset = 2_000_000_000
+    let count = cluster.batches.count
+    try cluster.build(batchCount: 20, eventsPerBatch: 12, segmentBatchCount: 1000)
+    let after = cluster.progress(seed: 14)
+    for node in 1...3 {
+      try cluster.write(node, cluster.batches, seals: false)
+      // Two records a batch.
+      let records = before[node - 1] + after[node - 1].dropFirst(2 * count)
+      try cluster.writeJournal(node, records.map { .logProgress($0) })
+    }
+    var options = SkewOptions()
+    options.bucketCount = 1
+    let report = try openLog(cluster.all).skew(options).causality
+    let pair = try #require(report.pairs.first { $0.second == NodeID(2) })
+    #expect(!pair.isRawSteady && report.rawOutliers.isEmpty)
+  }
+
   @Test func `a damaged journal is read up to the damage, and the others whole`() throws {
     let cluster = try cluster(honest, seed: 6)
     let whole = try openLog(cluster.all).skew(SkewOptions()).causality
@@ -203,7 +250,8 @@ extension TestCluster {
     let log = try openLog(cluster.all + [cluster.data(3)])
     let twice = try log.skew(SkewOptions()).causality
     #expect(twice.pairs.map(\.messageCounts.there) == once.pairs.map(\.messageCounts.there))
-    #expect(log.notes.contains { $0.contains("a second journal of node 3") }, "\(log.notes)")
+    #expect(
+      log.notes.contains { $0.contains("node3/journal: the same journal as") }, "\(log.notes)")
     let bare = try clusterWithoutJournals(seed: 7)
     let alone = try openLog(bare.all).skew(SkewOptions()).causality
     #expect(alone.journals.isEmpty)
@@ -289,7 +337,7 @@ extension TestCluster {
       for first in report.payments[..<place] where first.node != second.node {
         let batch = try #require(batchOf[first.sequence])
         let wasKnown = journal.applied.runs.contains {
-          $0.last >= batch && $0.moment.corrected < second.corrected
+          $0.last >= batch && $0.moment.corrected < second.corrected - 1000
         }
         guard wasKnown else { continue }
         let isComparable =
@@ -305,6 +353,17 @@ extension TestCluster {
     let pairs = report.allPairs
     #expect(pairs.byMessage == causal && pairs.contradicted == contradicted, "seed \(seed)")
     #expect(causal > 0 && (contradicted > 0) == (seed % 4 == 3), "\(causal), \(contradicted)")
+    // The same marks in a run whose epochs are lower, after the clock was set back: they came later.
+    for node in 1...3 {
+      let later = progress[node - 1].map { record in
+        var record = record
+        for place in record.marks.indices { record.marks[place].reading.epoch = 0 }
+        return Event.logProgress(record)
+      }
+      try cluster.rewriteJournal(node, later)
+    }
+    let setBack = try openLog(cluster.all).skew(SkewOptions()).allPairs
+    #expect(setBack.byMessage == 0 && setBack.contradicted == 0)
     let count = UInt64(report.payments.count)
     #expect(
       pairs.ordered + pairs.reversed + pairs.causal + pairs.byMessage + pairs.undecidable

@@ -102,6 +102,29 @@ import Testing
     #expect(times == times.sorted())
   }
 
+  /// What is not shown tells how far a journal has come all the same.
+  @Test func `a journal of measurements alone holds nothing back`() throws {
+    let cluster = try cluster()
+    var events = occurrences(cluster, 2, every: 1, count: 1)
+    for number in 0..<2_000 as Range<Int64> {
+      let stamp = cluster.stamp(2, at: TestCluster.start + number * 2_000_000)
+      events.append(
+        .clockMeasurement(
+          ClockMeasurement(
+            stamp: stamp, monotonicNanoseconds: number, kind: .peer, id: 1, offsetNanoseconds: 0,
+            delayNanoseconds: 5, errorNanoseconds: 5, stratum: 0)))
+    }
+    try cluster.writeJournal(2, events)
+    let found = try shown(cluster.all) { $0.windowNanoseconds = 50_000_000 }
+    #expect(found.lines.count == 301 && found.summary.lateCount == 0)
+    #expect(found.summary.heldCountMax < 60, "\(found.summary.heldCountMax)")
+    let limited = try shown(cluster.all) {
+      $0.windowNanoseconds = 50_000_000
+      $0.limit = 10
+    }
+    #expect(limited.lines == Array(found.lines.prefix(10)))
+  }
+
   @Test func `a damaged journal among three is read up to the damage, and a note says so`() throws {
     let cluster = try cluster()
     for node in 1...3 {
@@ -116,5 +139,60 @@ import Testing
     #expect(notes.contains { $0.contains("node2/journal") }, "\(notes)")
     let times = times(lines)
     #expect(times == times.sorted())
+  }
+
+  /// Whoever can write a node's disk can write anything into its journal, and no report may end for it.
+  @Test(arguments: [Int64.min, -1, 0, 1, 4_000_000_000_000_000_001, Int64.max])
+  func `a journal that claims impossible times ends no report`(extreme: Int64) throws {
+    let cluster = try cluster()
+    let good = cluster.stamp(2, at: TestCluster.start + 1_000_000_000)
+    var wild = good
+    wild.reading.rawNanoseconds = extreme
+    wild.hybrid.wallNanoseconds = wild.correctedNanoseconds
+    var events: [Event] = []
+    for (stamp, offset) in [(good, extreme), (wild, 5), (good, 5)] {
+      for (monotonic, error) in [(Int64(1_000), Int64(3)), (extreme, 3), (2_000, max(extreme, 0))] {
+        events.append(
+          .clockMeasurement(
+            ClockMeasurement(
+              stamp: stamp, monotonicNanoseconds: monotonic, kind: .server, id: 0,
+              offsetNanoseconds: offset, delayNanoseconds: max(extreme, 0),
+              errorNanoseconds: error, stratum: 1)))
+      }
+      var index = UInt64(0)
+      let marks = [stamp, good, wild, good].map { when in
+        index += 1
+        return ProgressMark(
+          position: LogPosition(
+            arrived: LogIndex(index), arrivedTerm: Term(1), durable: LogIndex(index),
+            committed: LogIndex(UInt64(bitPattern: extreme)), applied: LogIndex(index)),
+          reading: when.reading, monotonicNanoseconds: extreme)
+      }
+      events.append(.logProgress(LogProgress(node: NodeID(2), start: .zero, marks: marks)))
+      events.append(
+        .occurrence(
+          NodeOccurrence(stamp: stamp, topic: .lost, number: UInt64(bitPattern: extreme))))
+    }
+    try cluster.writeJournal(2, events)
+    for order in TimelineOrder.allCases where order != .log {
+      let found = try shown(cluster.all) {
+        $0.order = order
+        $0.showsAll = true
+      }
+      #expect(found.lines.count == 300 + events.count)
+    }
+    let log = try openLog(cluster.all)
+    let report = try log.skew(SkewOptions())
+    #expect(report.paymentCount == 300)
+    for format in ReportFormat.allCases {
+      let transcript = Transcript()
+      try report.write(format, to: transcript.writer)
+      #expect(transcript.lines.count > 0)
+      let measured = Transcript()
+      let journal = try openLog(["\(cluster.data(2))/journal"])
+      _ = try journal.writeMeasurements(format, to: measured.writer)
+      #expect(measured.lines.count >= 9)
+    }
+    #expect(report.page.hasSuffix("</html>\n") && !report.page.contains("nan"))
   }
 }

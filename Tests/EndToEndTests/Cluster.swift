@@ -280,7 +280,8 @@ final class Cluster: Sendable {
     }
   }
 
-  /// Copies of the data directories, as an auditor would get them.
+  /// Copies of the data directories, as an auditor would get them: what is signed before the log, which goes on
+  /// meanwhile and must have all of that.
   func copies() throws -> [String] {
     let base = directory + "/copy-\(UUID().uuidString.prefix(8))"
     try FileManager.default.createDirectory(atPath: base, withIntermediateDirectories: true)
@@ -289,7 +290,19 @@ final class Cluster: Sendable {
       // A running node replaces small files by renaming: one may go while the directory is copied.
       try eventually("\(node.data) is copied") {
         try? FileManager.default.removeItem(atPath: target)
-        return try? FileManager.default.copyItem(atPath: node.data, toPath: target)
+        let files = FileManager.default
+        try? files.createDirectory(atPath: target, withIntermediateDirectories: true)
+        let names = (try? files.contentsOfDirectory(atPath: node.data)) ?? []
+        for name in names.sorted(by: {
+          ($0 != "evidence" ? 1 : 0, $0) < ($1 != "evidence" ? 1 : 0, $1)
+        }) {
+          do {
+            try files.copyItem(atPath: node.data + "/" + name, toPath: target + "/" + name)
+          } catch {
+            return false
+          }
+        }
+        return !names.isEmpty
       }
       return target
     }

@@ -19,8 +19,12 @@ import Testing
     var marks: [ProgressMark] = []
     var rawJump: Int64 = 0
 
+    /// What every look at the clock takes, nanoseconds.
+    var lookNanoseconds: Int64 = 0
+
     func hostTime() -> HostTime {
-      HostTime(
+      now += lookNanoseconds
+      return HostTime(
         rawNanoseconds: 1_790_000_000_000_000_000 + now + rawJump, monotonicNanoseconds: now)
     }
     func send(_ message: PeerMessage, to peer: NodeID) { sent.append(message) }
@@ -136,6 +140,7 @@ import Testing
   @Test func `each step of the log is marked once, in order, and not before what caused it`() throws
   {
     var node = makeNode([1])
+    world.lookNanoseconds = 1_000
     pass(5_000, &node)
     try #require(world.marks.count > 3)
     for (mark, next) in zip(world.marks, world.marks.dropFirst()) {

@@ -29,6 +29,12 @@ final class JournalReader<Files: LogFileSystem> {
     }
   }
 
+  /// What tells this journal from any other: its first batch; nil where it has none.
+  var origin: Digest256? { log.flatMap { $0.base.place($0.base.firstIndex)?.hash } }
+
+  /// Its last batch; zero where it has none.
+  var lastIndex: LogIndex { log?.lastIndex ?? .zero }
+
   /// Whether nothing is left to be read.
   var isAtEnd: Bool { log.map { next > $0.lastIndex } ?? true }
 

@@ -51,7 +51,9 @@ extension NodeOccurrence {
     case .role: "(\(word) in term \(number), leader\(peer == nil ? " unknown" : about))"
     case .peerHealth: "(\(about.dropFirst()) is \(word))"
     case .clock: "(clock \(word), epoch \(number))"
-    case .paymentRefused: "\(id?.text ?? "(no id)") refused: \(word)"
+    case .paymentRefused:
+      id.map { "\($0.text) refused: \(word)" }
+        ?? "(\(ReportText.count(number, "payment")) refused: \(word))"
     case .peerRefused: "(refused what\(about) sent: \(word))"
     case .truncated: "(uncommitted batches from \(number) on replaced)"
     case .ledgerDiffers: "(the ledger of\(about) differs at batch \(number))"
@@ -94,5 +96,9 @@ extension ClockMeasurement {
   }
 
   /// ± about the offset: half the way, and what the source says of itself.
-  var bound: Int64 { (delayNanoseconds + 1) / 2 &+ errorNanoseconds }
+  var bound: Int64 {
+    let (bound, isTooLarge) = (delayNanoseconds / 2 + delayNanoseconds % 2)
+      .addingReportingOverflow(errorNanoseconds)
+    return isTooLarge ? .max : bound
+  }
 }

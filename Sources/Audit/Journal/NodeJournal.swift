@@ -51,6 +51,8 @@ struct MarkedBatches: BitwiseCopyable, Sendable {
   var first: UInt64
   var last: UInt64
   var moment: ClockMoment
+  /// Which run of the node's process.
+  var process: Int
 }
 
 /// When the batches of the agreed log came to one thing at one node: in order, none twice.
@@ -59,17 +61,19 @@ struct BatchMarks: Sendable {
   private var cursor = 0
 
   /// Takes a run that came after all others; what of it has been taken before stays as it was.
-  mutating func append(_ first: UInt64, _ last: UInt64, _ moment: ClockMoment) {
-    let first = max(first, (runs.last?.last ?? 0) + 1)
-    guard first <= last else { return }
-    runs.append(MarkedBatches(first: first, last: last, moment: moment))
+  mutating func append(_ first: UInt64, _ last: UInt64, _ moment: ClockMoment, process: Int) {
+    guard last > runs.last?.last ?? 0 else { return }
+    runs.append(
+      MarkedBatches(
+        first: max(first, (runs.last?.last ?? 0) + 1), last: last, moment: moment,
+        process: process))
   }
 
   /// The moment of a batch, asked for in ascending order; nil where the journal has none.
-  mutating func moment(of index: LogIndex) -> ClockMoment? {
+  mutating func mark(of index: LogIndex) -> MarkedBatches? {
     while cursor < runs.count, runs[cursor].last < index.rawValue { cursor += 1 }
     guard cursor < runs.count, runs[cursor].first <= index.rawValue else { return nil }
-    return runs[cursor].moment
+    return runs[cursor]
   }
 }
 
@@ -77,17 +81,35 @@ struct BatchMarks: Sendable {
 struct JournalSample: Sendable {
   var measurement: ClockMeasurement
   var moment: ClockMoment
+  var process: Int
 }
 
 /// A moment at which a node's corrected time and monotonic clock are both known.
 struct ClockAnchor: BitwiseCopyable, Sendable {
   var monotonic: Int64
   var moment: ClockMoment
+  var process: Int
 }
 
-/// What one node's journal says about clocks and about the log. Memory grows with it: some 100 bytes a mark
-/// of the log's progress, and 150 bytes a measurement.
+/// A run of a node's process. Within it epochs ascend; from one to the next they do as long as nobody sets the
+/// system clock back.
+struct Process: Sendable {
+  /// When the journal first had something of it.
+  private(set) var first: ClockMoment?
+  /// Epochs that its clock's disruptions began, ascending.
+  var disruptions: [UInt32] = []
+
+  mutating func begin(_ moment: ClockMoment) {
+    if first == nil { first = moment }
+  }
+}
+
+/// What one node's journal says about clocks and about the log. Memory grows with it, up to a limit: some 150
+/// bytes a mark of the log's progress, and some 400 a time server's answer.
 struct NodeJournal: Sendable {
+  /// Most that is held of one journal; what comes after is not looked at, and a note says so.
+  static let entryCountMax = 1 << 23
+
   /// The node that keeps it.
   let node: NodeID
   /// When the log's batches came into its log, by the marks whose batches are in the agreed log.
@@ -103,74 +125,116 @@ struct NodeJournal: Sendable {
   /// Both clocks, as often as the log went on or a source answered, in order.
   private(set) var anchors: [ClockAnchor] = []
 
-  /// Epochs with which the node started or its clock was disrupted, ascending.
-  private(set) var runStarts: [UInt32] = []
+  /// Runs of the node's process: how many starts the journal had told of when something came.
+  private(set) var processes = [Process()]
 
   fileprivate init(node: NodeID) { self.node = node }
 
   /// The batches' moments, to be asked for in ascending order.
-  mutating func moments(of index: LogIndex) -> (arrived: ClockMoment?, durable: ClockMoment?) {
-    (arrived.moment(of: index), durable.moment(of: index))
+  mutating func marks(of index: LogIndex) -> (arrived: MarkedBatches?, durable: MarkedBatches?) {
+    (arrived.mark(of: index), durable.mark(of: index))
   }
 
   /// When the node knew that a batch was committed; ascending.
-  mutating func commitMoment(of index: LogIndex) -> ClockMoment? { committed.moment(of: index) }
+  mutating func commitMoment(of index: LogIndex) -> ClockMoment? {
+    committed.mark(of: index)?.moment
+  }
 
   fileprivate mutating func take(_ measurement: ClockMeasurement) {
     let moment = ClockMoment(measurement.stamp)
-    samples.append(JournalSample(measurement: measurement, moment: moment))
-    anchors.append(ClockAnchor(monotonic: measurement.monotonicNanoseconds, moment: moment))
+    samples.append(
+      JournalSample(measurement: measurement, moment: moment, process: process))
+    take(measurement.monotonicNanoseconds, moment)
+  }
+
+  /// An anchor so soon after another of its epoch says nothing new, nanoseconds.
+  private static let anchorSpacing: Int64 = 500_000
+
+  /// The newest run of the process.
+  private var process: Int { processes.count - 1 }
+
+  /// How much it holds: see ``entryCountMax``.
+  fileprivate var entryCount: Int {
+    anchors.count + samples.count + arrived.runs.count + durable.runs.count + committed.runs.count
+      + applied.runs.count
+  }
+
+  private mutating func take(_ monotonic: Int64, _ moment: ClockMoment) {
+    processes[process].begin(moment)
+    if let last = anchors.last, last.process == process, last.moment.epoch == moment.epoch,
+      last.monotonic < monotonic, monotonic &- last.monotonic < Self.anchorSpacing
+    {
+      return
+    }
+    anchors.append(ClockAnchor(monotonic: monotonic, moment: moment, process: process))
   }
 
   fileprivate mutating func take(_ occurrence: NodeOccurrence) {
     let reading = occurrence.stamp.reading
     let isDisruption = occurrence.topic == .clock && reading.status == .disrupted
-    guard occurrence.topic == .started || isDisruption else { return }
-    let place = runStarts.firstIndex { $0 >= reading.epoch } ?? runStarts.count
-    guard place == runStarts.count || runStarts[place] != reading.epoch else { return }
-    runStarts.insert(reading.epoch, at: place)
+    if occurrence.topic == .started { processes.append(Process()) }
+    processes[processes.count - 1].begin(ClockMoment(occurrence.stamp))
+    if isDisruption { processes[processes.count - 1].disruptions.append(reading.epoch) }
   }
 
   /// `isAgreed`: whether the agreed log has a batch of this index and term.
   fileprivate mutating func take(
-    _ progress: LogProgress, _ isAgreed: (LogIndex, Term) -> Bool
+    _ progress: LogProgress, through last: LogIndex, _ isAgreed: (LogIndex, Term) -> Bool
   ) {
+    func append(_ marks: inout BatchMarks, _ old: LogIndex, _ new: LogIndex, _ moment: ClockMoment)
+    {
+      // What the log does not have, nobody can have seen.
+      guard new > old, old < last else { return }
+      marks.append(
+        old.rawValue + 1, min(new, last).rawValue, moment, process: processes.count - 1)
+    }
     var before = progress.start
     for mark in progress.marks {
       let moment = ClockMoment(mark.reading, node: progress.node)
       let now = mark.position
-      anchors.append(ClockAnchor(monotonic: mark.monotonicNanoseconds, moment: moment))
+      take(mark.monotonicNanoseconds, moment)
       if isAgreed(now.arrived, now.arrivedTerm) {
         if now.arrived > before.arrived {
-          arrived.append(before.arrived.rawValue + 1, now.arrived.rawValue, moment)
+          append(&arrived, before.arrived, now.arrived, moment)
         } else if now.arrivedTerm != before.arrivedTerm {
           // Others were replaced in the same step: of this one alone it is known.
-          arrived.append(now.arrived.rawValue, now.arrived.rawValue, moment)
+          append(&arrived, now.arrived.previous, now.arrived, moment)
         }
-        if now.durable > before.durable {
-          durable.append(before.durable.rawValue + 1, now.durable.rawValue, moment)
-        }
+        append(&durable, before.durable, now.durable, moment)
       }
       // What is committed stays.
-      if now.committed > before.committed {
-        committed.append(before.committed.rawValue + 1, now.committed.rawValue, moment)
-      }
-      if now.applied > before.applied {
-        applied.append(before.applied.rawValue + 1, now.applied.rawValue, moment)
-      }
+      append(&committed, before.committed, now.committed, moment)
+      append(&applied, before.applied, now.applied, moment)
       before = now
     }
   }
 }
 
 extension AgreedLog {
+  /// The journals beside the logs; of one that is there several times, the longest.
+  func journalReaders() -> [JournalReader<Files>] {
+    var readers: [JournalReader<Files>] = []
+    for survey in surveys {
+      guard let directory = survey.source.journal else { continue }
+      let reader = JournalReader(directory, in: files)
+      if let origin = reader.origin, let place = readers.firstIndex(where: { $0.origin == origin })
+      {
+        note(
+          "\(directory): the same journal as \(readers[place].directory); the longer one counts.")
+        if readers[place].lastIndex < reader.lastIndex { readers[place] = reader }
+      } else {
+        readers.append(reader)
+      }
+    }
+    return readers
+  }
+
   /// Reads the journals beside the logs, of each node the longest; what is wrong with one goes into the
   /// notes.
   func readJournals() -> [NodeJournal] {
     var found: [NodeID: NodeJournal] = [:]
-    for survey in surveys {
-      guard let directory = survey.source.journal else { continue }
-      let reader = JournalReader(directory, in: files)
+    for reader in journalReaders() {
+      let directory = reader.directory
       let journal = read(reader)
       for note in reader.notes { self.note(note) }
       guard let journal else { continue }
@@ -186,31 +250,40 @@ extension AgreedLog {
 
   private func read(_ reader: JournalReader<Files>) -> NodeJournal? {
     var journal: NodeJournal?
-    while reader.nextBatch({ header, records throws(AuditError) in
-      var cursor = RecordCursor(records)
-      try decoding(header.index) { () throws(DecodeError) in
-        while let record = try cursor.next(in: records) {
-          switch record.kind {
-          case .clockMeasurement:
-            let measurement = try ClockMeasurement(record.body, in: records)
-            if journal == nil { journal = NodeJournal(node: measurement.stamp.node) }
-            guard journal?.node == measurement.stamp.node else { continue }
-            journal?.take(measurement)
-          case .logProgress:
-            let progress = try LogProgress(record.body, in: records)
-            if journal == nil { journal = NodeJournal(node: progress.node) }
-            guard journal?.node == progress.node else { continue }
-            journal?.take(progress) { self.base.place($0)?.term == $1 }
-          case .occurrence:
-            let occurrence = try NodeOccurrence(record.body, in: records)
-            if journal == nil { journal = NodeJournal(node: occurrence.stamp.node) }
-            guard journal?.node == occurrence.stamp.node else { continue }
-            journal?.take(occurrence)
-          default: continue
+    while journal?.entryCount ?? 0 < NodeJournal.entryCountMax,
+      reader.nextBatch({ header, records throws(AuditError) in
+        var cursor = RecordCursor(records)
+        try decoding(header.index) { () throws(DecodeError) in
+          while let record = try cursor.next(in: records) {
+            switch record.kind {
+            case .clockMeasurement:
+              let measurement = try ClockMeasurement(record.body, in: records)
+              if journal == nil { journal = NodeJournal(node: measurement.stamp.node) }
+              guard journal?.node == measurement.stamp.node else { continue }
+              journal?.take(measurement)
+            case .logProgress:
+              let progress = try LogProgress(record.body, in: records)
+              if journal == nil { journal = NodeJournal(node: progress.node) }
+              guard journal?.node == progress.node else { continue }
+              journal?.take(progress, through: self.lastIndex) {
+                self.base.place($0)?.term == $1
+              }
+            case .occurrence:
+              let occurrence = try NodeOccurrence(record.body, in: records)
+              if journal == nil { journal = NodeJournal(node: occurrence.stamp.node) }
+              guard journal?.node == occurrence.stamp.node else { continue }
+              journal?.take(occurrence)
+            default: continue
+            }
           }
         }
-      }
-    }) {}
+      })
+    {}
+    if !reader.isAtEnd {
+      note(
+        "\(reader.directory): what follows its first \(NodeJournal.entryCountMax) marks is not looked at."
+      )
+    }
     return journal
   }
 }

@@ -17,8 +17,11 @@ package struct CausalInterval: Hashable, Sendable {
   /// Whether the clocks read alike is among what is possible.
   package var holdsZero: Bool { (low ?? .min) <= 0 && (high ?? .max) >= 0 }
 
-  /// Both ends, where messages went both ways; in order: while clocks drift apart within one part of the
-  /// time the ends may cross.
+  /// Whether the clocks moved against each other within this part of the time: no one offset explains all
+  /// messages.
+  var isCrossed: Bool { (low ?? .min) > (high ?? .max) }
+
+  /// Both ends in order, where messages went both ways.
   package var range: ClosedRange<Int64>? {
     guard let low, let high else { return nil }
     return min(low, high)...max(low, high)
@@ -85,8 +88,11 @@ package struct CausalPair: Sendable {
     correctedByPart = rawByPart
   }
 
-  /// The second raw clock − the first, at any time: from the least to the greatest.
+  /// The second raw clock − the first, at any time: from the least to the greatest, as far as it stayed the same
+  /// within each part.
   package var raw: CausalInterval { Self.span(rawByPart) }
+  /// Whether both raw clocks kept their distance within every part of the time.
+  package var isRawSteady: Bool { !rawByPart.contains(where: \.isCrossed) }
   /// The second corrected clock − the first, at any time: from the least to the greatest.
   package var corrected: CausalInterval { Self.span(correctedByPart) }
 
@@ -179,13 +185,15 @@ struct CausalityPass {
       }
     }
     for event in newest { take(.sequenced, event, leader, header.index) }
-    var durable: [NodeID: ClockMoment] = [:]
+    var durable: [NodeID: (at: ClockMoment, processFrom: ClockMoment)] = [:]
     for place in journals.indices {
-      let moments = journals[place].moments(of: header.index)
-      if journals[place].node.rawValue != leader.node, let arrived = moments.arrived {
-        take(.arrived, leader, arrived, header.index)
+      let marks = journals[place].marks(of: header.index)
+      if journals[place].node.rawValue != leader.node, let arrived = marks.arrived {
+        take(.arrived, leader, arrived.moment, header.index)
       }
-      if let moment = moments.durable { durable[journals[place].node] = moment }
+      if let mark = marks.durable, let first = journals[place].processes[mark.process].first {
+        durable[journals[place].node] = (mark.moment, first)
+      }
     }
     check(durable, header)
   }
@@ -210,14 +218,17 @@ struct CausalityPass {
   }
 
   /// Holds a batch's commit against when its voters had it durably.
-  private mutating func check(_ durable: [NodeID: ClockMoment], _ header: BatchHeader) {
+  private mutating func check(
+    _ durable: [NodeID: (at: ClockMoment, processFrom: ClockMoment)], _ header: BatchHeader
+  ) {
     guard let place = journals.firstIndex(where: { $0.node == header.stamp.node }),
       let commit = journals[place].commitMoment(of: header.index), !voters.isEmpty
     else { return }
-    // One whose journal is not here may have been the first.
+    // One whose journal is not here may have been the first; one that started later may have had the batch before,
+    // lost it, and fetched it again.
     let late = voters.count { voter in
-      guard let moment = durable[voter], moment.isComparable(with: commit) else { return false }
-      return moment.earliest > commit.latest
+      guard let mark = durable[voter], mark.at.isComparable(with: commit) else { return false }
+      return mark.at.earliest > commit.latest && mark.processFrom.latest < commit.earliest
     }
     report.commitCount += 1
     if late > voters.count - (voters.count / 2 + 1) { report.earlyCommitCount += 1 }
@@ -236,16 +247,41 @@ struct CausalityPass {
     return report
   }
 
-  /// A raw clock is alone where it is apart from each other one, and no two of those are apart.
+  /// A raw clock is alone where it cannot have read as any other one, and those may have read alike.
   private mutating func nameOutliers() {
-    let known = report.pairs.filter { $0.raw.range != nil }
-    let nodes = Set(known.flatMap { [$0.first, $0.second] })
+    let known = report.pairs.filter { $0.raw.range != nil && $0.isRawSteady }
+    let nodes = Set(known.flatMap { [$0.first, $0.second] }).sorted()
     guard nodes.count > 2 else { return }
-    report.rawOutliers = nodes.sorted().filter { node in
-      known.allSatisfy { pair in
-        let isOwn = pair.first == node || pair.second == node
-        return isOwn != pair.raw.holdsZero
+    func difference(_ one: NodeID, _ other: NodeID) -> ClosedRange<Int64>? {
+      for pair in known {
+        guard let range = pair.raw.range else { continue }
+        if pair.first == one, pair.second == other { return range }
+        if pair.first == other, pair.second == one { return range.negated }
+      }
+      return nil
+    }
+    /// Where nothing went between both, by what each is apart from a third one.
+    func isApart(_ one: NodeID, _ other: NodeID) -> Bool {
+      if let range = difference(one, other) { return !range.contains(0) }
+      return nodes.contains { third in
+        guard let first = difference(third, one), let second = difference(third, other) else {
+          return false
+        }
+        return !first.overlaps(second)
       }
     }
+    report.rawOutliers = nodes.filter { node in
+      let others = nodes.filter { $0 != node }
+      return others.allSatisfy { isApart($0, node) }
+        && !others.contains { one in others.contains { $0 != one && isApart(one, $0) } }
+    }
+  }
+}
+
+extension ClosedRange<Int64> {
+  /// The same with the sign turned; what does not fit is held at the largest number.
+  fileprivate var negated: ClosedRange<Int64> {
+    let (low, high) = (Swift.max(lowerBound, -.max), Swift.max(upperBound, -.max))
+    return 0 &- high...0 &- low
   }
 }

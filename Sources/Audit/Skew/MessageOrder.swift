@@ -20,9 +20,9 @@ struct MessageOrder {
     /// Of each payment: how many of the log's first ones its node had when it came in.
     var known = [Int](repeating: 0, count: payments.count)
     for journal in journals {
-      let runs = journal.applied.runs
+      let marks = AppliedMarks(journal.applied.runs)
       for (place, payment) in payments.enumerated() where payment.node == journal.node.rawValue {
-        known[place] = min(place, runs.last(before: payment).map(countThrough) ?? 0)
+        known[place] = min(place, marks.last(before: payment).map(countThrough) ?? 0)
       }
     }
     let total = known.reduce(0) { $0 + UInt64($1) }
@@ -77,20 +77,45 @@ struct MessageOrder {
   }
 }
 
-extension [MarkedBatches] {
+/// A node's marks of what its ledger had, by the epochs of its clock.
+private struct AppliedMarks {
+  /// What two threads of one node may read differently of its clock at the same time, nanoseconds: a payment is
+  /// stamped by the thread that took it in.
+  private static let threadMargin: Int64 = 1_000
+
+  private let runs: [MarkedBatches]
+  /// Where each epoch's marks are; an epoch that is there twice, after the clock was set back, is left out.
+  private var places: [UInt32: Range<Int>] = [:]
+
+  init(_ runs: [MarkedBatches]) {
+    self.runs = runs
+    var repeated: Set<UInt32> = []
+    var start = 0
+    for place in runs.indices where place + 1 == runs.count || !Self.isFollowed(runs, place) {
+      let epoch = runs[place].moment.epoch
+      if places.updateValue(start..<place + 1, forKey: epoch) != nil { repeated.insert(epoch) }
+      start = place + 1
+    }
+    for epoch in repeated { places[epoch] = nil }
+  }
+
+  /// Whether the next mark is of the same epoch, and later.
+  private static func isFollowed(_ runs: [MarkedBatches], _ place: Int) -> Bool {
+    let (one, next) = (runs[place], runs[place + 1])
+    return one.moment.epoch == next.moment.epoch && one.process == next.process
+      && one.moment.corrected <= next.moment.corrected
+  }
+
   /// The last batch that was applied before a payment was stamped at the same node: corrected time does not run
-  /// back within an epoch, and a later epoch is later.
-  fileprivate func last(before payment: SkewSample) -> UInt64? {
-    var (low, high) = (0, count)
+  /// back within an epoch, and what is earlier in the journal is earlier.
+  func last(before payment: SkewSample) -> UInt64? {
+    guard let range = places[payment.epoch] else { return nil }
+    let stamped = payment.corrected &- Self.threadMargin
+    var (low, high) = (range.lowerBound, range.upperBound)
     while low < high {
       let middle = (low + high) / 2
-      let moment = self[middle].moment
-      if (moment.epoch, moment.corrected) < (payment.epoch, payment.corrected) {
-        low = middle + 1
-      } else {
-        high = middle
-      }
+      if runs[middle].moment.corrected < stamped { low = middle + 1 } else { high = middle }
     }
-    return low > 0 ? self[low - 1].last : nil
+    return low > 0 ? runs[low - 1].last : nil
   }
 }

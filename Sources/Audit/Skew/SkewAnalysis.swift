@@ -138,9 +138,10 @@ extension AgreedLog {
     }
     let starts = partStarts(samples, count: options.bucketCount)
     let journals = readJournals()
-    let known = Dictionary(uniqueKeysWithValues: journals.map { ($0.node, $0.knownMoments()) })
+    let known = Dictionary(
+      uniqueKeysWithValues: journals.map { ($0.node, $0.knownMoments(options.limits)) })
     let byNode = SkewReport.stampsByNode(
-      samples, Tightening(rateMax: options.rateMaxPartsPerBillion), known.mapValues(\.moments))
+      samples, Tightening(options.limits), known.mapValues(\.moments))
     let nodes = byNode.compactMap {
       NodeSkew(
         $0.samples, node: $0.node, reportedDrift: drifts[Int($0.node.rawValue)],

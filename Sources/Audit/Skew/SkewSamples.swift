@@ -19,8 +19,8 @@ package struct SkewOptions: Sendable {
   package var whatIf: [InjectedSkew] = []
   /// Tell what the ledger would have made of the payments in order of this time.
   package var effectsOf: TimelineOrder?
-  /// The most that corrected time parts from true time, parts per billion: see ``Tightening``.
-  package var rateMaxPartsPerBillion = Tightening.rateMaxDefault
+  /// What the nodes' clocks may do at most: what bounds are narrowed by.
+  package var limits = AuditedClockLimits()
   /// Seed of everything random.
   package var seed: UInt64 = 1
 

@@ -257,7 +257,8 @@ extension CausalityReport {
         [
           "\(pair.first.rawValue) → \(pair.second.rawValue)",
           ReportText.grouped(pair.messageCounts.there),
-          ReportText.grouped(pair.messageCounts.back), range(pair.raw), range(pair.corrected),
+          ReportText.grouped(pair.messageCounts.back),
+          range(pair.raw) + (pair.isRawSteady ? "" : " moved"), range(pair.corrected),
           ReportText.grouped(pair.rawCount), ReportText.grouped(pair.correctedCount),
           ReportText.grouped(pair.impossibleCount),
         ]
@@ -269,7 +270,7 @@ extension CausalityReport {
       journals.isEmpty
         ? "No journal was read: how the log's batches came to the followers is not known."
         : "By the journals of \(ReportText.count(journals.count, "node")): what was sent before it was received. "
-          + "Apart is the second clock − the first."
+          + "Apart is the second clock − the first, if it stayed the same within a part of the time."
     ]
     for node in rawOutliers {
       lines.append(

@@ -23,24 +23,38 @@ struct KnownMoment: BitwiseCopyable, Sendable {
   var high: Int64
 }
 
+/// What nodes' clocks may do at most, by their settings; parts per billion.
+package struct AuditedClockLimits: Hashable, Sendable {
+  /// How fast corrected time may be led to a new estimate (`time.slew_ppm_max`).
+  package var slewMax: Int64 = 500_000
+  /// How wrong an oscillator may be (`time.frequency_error_ppm_max`).
+  package var frequencyErrorMax: Int64 = 500_000
+  /// How far its rate may move (`time.drift_allowance_ppm`).
+  package var drift: Int64 = 15_000
+
+  /// The nodes' defaults.
+  package init() {}
+
+  /// How fast corrected time may part from true time: while it is slewed, and while the rate that it runs at and
+  /// the true one are at both ends of what is possible.
+  var partingMax: Int64 { slewMax + 2 * frequencyErrorMax + drift }
+}
+
 /// Bounds narrowed in retrospect, by what is known of the same node's clock before and after.
 ///
-/// Each stamp says that true time was within its bound of corrected time; the journal's raw answers say
-/// more, at every moment that the journal has of both clocks (``KnownMoments``). Within one epoch corrected time,
-/// which runs on the monotonic clock and is slewed, cannot part from true time faster than
-/// ``rateMaxDefault``. So each of these intervals holds for its neighbours too, widened by that rate over the time
-/// between: a pass forward and a pass backward find the least for each, in O(n log n) for the sorting. What
-/// contradicts itself is left as it was stamped.
+/// Each stamp that is measured against true time says that this was within its bound of corrected time; the
+/// journal's raw answers say more, at every moment that the journal has of both clocks. Within one epoch
+/// corrected time, which runs on the monotonic clock and is slewed, cannot part from true time faster than
+/// ``AuditedClockLimits/partingMax``. So each of these intervals holds for its neighbours too, widened by that rate over
+/// the time between: a pass forward and a pass backward find the least for each, in O(n log n) for the sorting.
+/// What contradicts itself is left as it was stamped. Cluster time may jump, when a majority's clocks are set: what is
+/// measured against it is left as it was, too, where nothing tells of true time.
 ///
 /// The stamps stay what they are: the narrowed bounds stand beside them.
 struct Tightening {
-  /// The most that corrected time parts from true time, parts per billion: nodes' default slew of 500 ppm,
-  /// a rate that is not known yet, 500 ppm, and what one may move, 15 ppm (``ClockConfiguration``).
-  static let rateMaxDefault: Int64 = 1_015_000
-
   private let rateMax: Int64
 
-  init(rateMax: Int64 = rateMaxDefault) { self.rateMax = rateMax }
+  init(_ limits: AuditedClockLimits = AuditedClockLimits()) { rateMax = limits.partingMax }
 
   /// A stamp or a known moment.
   private struct Element {
@@ -58,30 +72,21 @@ struct Tightening {
       NarrowedBound(
         low: 0 &- $0.bound, high: $0.bound, isExternal: $0.isComparable && $0.isExternal)
     }
-    for isExternal in [false, true] {
-      var elements = samples.indices.map { place in
-        let sample = samples[place]
-        let isUsable = sample.isComparable && sample.isExternal == isExternal
-        return Element(
-          corrected: sample.corrected, epoch: sample.epoch, place: place,
-          low: isUsable ? 0 &- sample.bound : .min, high: isUsable ? sample.bound : .max)
-      }
-      if isExternal {
-        elements += known.map {
-          Element(
-            corrected: $0.corrected, epoch: $0.epoch, place: -1, low: $0.low, high: $0.high)
-        }
-      }
-      elements.sort { ($0.epoch, $0.corrected) < ($1.epoch, $1.corrected) }
-      spread(&elements)
-      for element in elements where element.place >= 0 {
-        guard element.low <= element.high, element.low > .min, element.high < .max else { continue }
-        let sample = samples[element.place]
-        // What is known of true time goes before what is known of the cluster's.
-        guard isExternal || sample.isComparable else { continue }
-        bounds[element.place] = NarrowedBound(
-          low: element.low, high: element.high, isExternal: isExternal)
-      }
+    var elements = samples.indices.map { place in
+      let (sample, isKnown) = (samples[place], bounds[place].isExternal)
+      return Element(
+        corrected: sample.corrected, epoch: sample.epoch, place: place,
+        low: isKnown ? 0 &- sample.bound : .min, high: isKnown ? sample.bound : .max)
+    }
+    elements += known.map {
+      Element(corrected: $0.corrected, epoch: $0.epoch, place: -1, low: $0.low, high: $0.high)
+    }
+    elements.sort { ($0.epoch, $0.corrected) < ($1.epoch, $1.corrected) }
+    spread(&elements)
+    for element in elements where element.place >= 0 {
+      guard element.low <= element.high, element.low > .min, element.high < .max else { continue }
+      bounds[element.place] = NarrowedBound(
+        low: element.low, high: element.high, isExternal: true)
     }
     return bounds
   }

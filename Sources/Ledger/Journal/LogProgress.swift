@@ -209,7 +209,8 @@ extension ProgressMark {
   ) throws(DecodeError) {
     let start = reader.offset
     let flags = try reader.integer(UInt8.self, in: bytes)
-    guard flags < 16 else { throw .invalidField("progress.flags", offset: start) }
+    // A mark of nothing is not made.
+    guard (1..<16).contains(flags) else { throw .invalidField("progress.flags", offset: start) }
     let raw = try reader.signedVarint(in: bytes)
     let monotonic = try reader.signedVarint(in: bytes)
     let correction = try reader.signedVarint(in: bytes)

@@ -97,7 +97,7 @@ final class LoopEnvironment: NodeEnvironment, @unchecked Sendable {
     for settlement in settlements {
       guard let waiter = waiters.removeValue(forKey: settlement.token) else { continue }
       if case .refused(let refusal) = settlement.result {
-        journal?.take(.paymentRefused, readClock(), id: waiter.id, word: refusal.name)
+        journal?.refused(waiter.id, refusal.name, readClock())
       }
       waiter.continuation.resume(returning: settlement.result)
     }

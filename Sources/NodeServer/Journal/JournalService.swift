@@ -23,6 +23,8 @@ final class JournalService: @unchecked Sendable {
   private static let flushByteCount = 64 << 10
   /// Most bytes that wait to be written; what comes then is left out, and counted.
   private static let waitingByteCountMax = 512 << 10
+  /// So many refused payments are named between two flushes; of more the number is told.
+  private static let refusedCountMax = 100
   /// So many marks of the log's progress become records at once.
   private static let markCountMax = 512
 
@@ -34,6 +36,8 @@ final class JournalService: @unchecked Sendable {
   private var waiting = JournalBatch()
   private var progress: LogProgress?
   private var lostCount: UInt64 = 0
+  private var refusedCount = 0
+  private var unnamedCount: UInt64 = 0
   private var isWriting = false
   private var hasFailed = false
   private var task: RepeatedTask?
@@ -92,19 +96,33 @@ final class JournalService: @unchecked Sendable {
     }
   }
 
+  /// Takes note of a payment that this node has refused. On the loop.
+  func refused(_ id: TransactionID, _ reason: String, _ reading: @autoclosure () -> ClockReading) {
+    refusedCount += 1
+    guard refusedCount <= Self.refusedCountMax else {
+      unnamedCount += 1
+      return
+    }
+    take(
+      .occurrence(
+        NodeOccurrence(
+          stamp: Stamp(reading(), of: node), topic: .paymentRefused, id: id, word: reason)))
+  }
+
   /// Takes something that this node saw. On the loop.
-  func take(
-    _ topic: NodeOccurrence.Topic, _ reading: ClockReading, number: UInt64 = 0,
-    id: TransactionID? = nil, word: String = ""
+  private func take(
+    _ topic: NodeOccurrence.Topic, _ reading: ClockReading, number: UInt64 = 0, word: String = ""
   ) {
     take(
       .occurrence(
         NodeOccurrence(
-          stamp: Stamp(reading, of: node), topic: topic, number: number, id: id, word: word)))
+          stamp: Stamp(reading, of: node), topic: topic, number: number, word: word)))
   }
 
   private func take(_ event: Event) {
     guard !hasFailed else { return }
+    // What the log did before comes before.
+    if case .occurrence = event { endProgress() }
     guard waiting.byteCount < Self.waitingByteCountMax else {
       lostCount += 1
       return
@@ -140,10 +158,22 @@ final class JournalService: @unchecked Sendable {
     if waiting.byteCount > Self.flushByteCount { flush() }
   }
 
+  /// Tells how many payments were refused beside those that are named.
+  private func endRefusals() {
+    refusedCount = 0
+    guard unnamedCount > 0, let newest = waiting.newest else { return }
+    waiting.append(
+      .occurrence(
+        NodeOccurrence(
+          stamp: newest, topic: .paymentRefused, number: unnamedCount, word: "more, not named")))
+    unnamedCount = 0
+  }
+
   private func flush() {
     guard !isWriting, !hasFailed else { return }
     if isHeld, idle == nil { return }
     endProgress()
+    endRefusals()
     guard !isWriting, !waiting.isEmpty else { return }
     isWriting = true
     let batch = waiting
