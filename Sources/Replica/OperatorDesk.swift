@@ -16,8 +16,9 @@ struct OperatorDesk {
 
   /// What a request waits for.
   enum Stage: Hashable {
-    /// The leader's answer, by this node's number of the request.
-    case leader(context: UInt64)
+    /// The leader's answer, by this node's number of the request. `removing`: a member that the request takes out;
+    /// where it is the leader, the answer may be lost with its connection.
+    case leader(context: UInt64, removing: NodeID?)
     /// That this entry is applied.
     case entry(EntryID)
     /// That this entry is applied, and that the change of members that it began is over.

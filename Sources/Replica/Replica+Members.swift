@@ -20,7 +20,9 @@ extension Replica {
       return answer(asker, .refused(.noLeader), into: &effects)
     }
     let context = desk.nextContext()
-    desk.add(asker, .leader(context: context), tick: tick)
+    var removing: NodeID?
+    if case .remove(let node) = request, raft.membership.members.contains(node) { removing = node }
+    desk.add(asker, .leader(context: context, removing: removing), tick: tick)
     effects.append(.send(.operatorRequest(context: context, request), to: leader))
   }
 
@@ -40,7 +42,10 @@ extension Replica {
   mutating func receive(
     _ result: OperatorResult, context: UInt64, into effects: inout [ReplicaEffect]
   ) {
-    for waiting in desk.take(where: { $0.stage == .leader(context: context) }) {
+    let answered = desk.take { waiting in
+      if case .leader(let own, _) = waiting.stage { own == context } else { false }
+    }
+    for waiting in answered {
       answer(waiting.asker, result, into: &effects)
     }
   }
@@ -226,7 +231,10 @@ extension Replica {
       switch waiting.stage {
       case .entry(let entry): entry.index <= applied
       case .members(let entry): entry.index <= applied && !isChanging
-      case .leader, .transfer, .handover: false
+      case .leader(_, let removing):
+        // This node's own log says what the leader, which has left, may not come to say.
+        !isChanging && removing.map { !raft.membership.members.contains($0) } ?? false
+      case .transfer, .handover: false
       }
     }
     for waiting in over {
@@ -236,7 +244,8 @@ extension Replica {
         let isSame = raft.term(at: entry.index) == entry.term
         answer(
           waiting.asker, isSame ? .done(applied) : .refused(.inDoubt), into: &effects)
-      case .leader, .transfer, .handover: break
+      case .leader: answer(waiting.asker, .done(applied), into: &effects)
+      case .transfer, .handover: break
       }
     }
   }

@@ -81,6 +81,25 @@ import Testing
     #expect(cluster.boxes[next]!.replica.raft.term == term, "the removed node disturbed")
   }
 
+  /// The others hang up on a member that has left: its answer may not come, and their log has it all the same.
+  @Test func `a follower that passed the leader's removal on answers by its own log`() {
+    let cluster = cluster()
+    let leader = cluster.leader!
+    let follower = cluster.initial.first { $0 != leader }!
+    cluster.losesOperatorAnswers = true
+    guard case .done = cluster.administer(.remove(leader), at: follower) else {
+      Issue.record("\(cluster.operatorAnswers)")
+      return
+    }
+    #expect(!voters(cluster, at: follower).contains(leader.rawValue))
+    // Of one that was no member, and of anything else, nobody here knows what the leader said.
+    cluster.run(ticks: 200)
+    let other = cluster.initial.first { $0 != leader && $0 != cluster.leader }!
+    #expect(cluster.administer(.remove(NodeID(9)), at: other) == .refused(.inDoubt))
+    #expect(
+      cluster.administer(.setPolicy(.overdraft, to: 0), at: other) == .refused(.inDoubt))
+  }
+
   @Test func `a voter is replaced by a learner in one change`() {
     let cluster = cluster()
     let old = cluster.initial.first { $0 != cluster.leader }!

@@ -56,6 +56,8 @@ final class SimulatedReplicas {
   var halts: [String] = []
   var lossPercent = 0
   var repeatPercent = 0
+  /// Whether answers to operators of other nodes never arrive.
+  var losesOperatorAnswers = false
   var severed: Set<[NodeID]> = []
   var adjust: (inout ReplicaConfiguration) -> Void
   private var nextToken: UInt64 = 0
@@ -200,6 +202,7 @@ final class SimulatedReplicas {
   }
 
   private func send(_ message: PeerMessage, from: NodeID, to: NodeID) {
+    if losesOperatorAnswers, case .operatorResponse = message { return }
     var writer = ByteWriter()
     PeerFrame.encode(message, into: &writer)
     let frame = Array(writer.bytes.dropFirst(4))
