@@ -115,6 +115,14 @@ public struct Stamp: Hashable, Sendable {
     self.node = node
   }
 
+  /// A reading of `node` that no message follows from, as journals have it: hybrid time is corrected time.
+  @inlinable public init(_ reading: ClockReading, of node: NodeID) {
+    self.init(
+      reading: reading,
+      hybrid: HybridTimestamp(wallNanoseconds: reading.correctedNanoseconds, logical: 0),
+      node: node)
+  }
+
   /// corrected, nanoseconds since 1970.
   @inlinable public var correctedNanoseconds: Int64 { reading.correctedNanoseconds }
 

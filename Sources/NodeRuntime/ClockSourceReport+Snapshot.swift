@@ -46,10 +46,7 @@ extension ClockMeasurement {
       atMonotonic: sample.monotonicNanoseconds, remoteError: sample.remoteErrorNanoseconds,
       rate: rateMax)
     self.init(
-      stamp: Stamp(
-        reading: reading,
-        hybrid: HybridTimestamp(wallNanoseconds: reading.correctedNanoseconds, logical: 0),
-        node: node),
+      stamp: Stamp(reading, of: node),
       monotonicNanoseconds: sample.monotonicNanoseconds, kind: kind, id: id,
       offsetNanoseconds: sample.rawOffsetNanoseconds,
       delayNanoseconds: sample.delayNanoseconds,

@@ -255,25 +255,18 @@ extension AgreedLog {
         var cursor = RecordCursor(records)
         try decoding(header.index) { () throws(DecodeError) in
           while let record = try cursor.next(in: records) {
-            switch record.kind {
-            case .clockMeasurement:
-              let measurement = try ClockMeasurement(record.body, in: records)
-              if journal == nil { journal = NodeJournal(node: measurement.stamp.node) }
-              guard journal?.node == measurement.stamp.node else { continue }
-              journal?.take(measurement)
-            case .logProgress:
-              let progress = try LogProgress(record.body, in: records)
-              if journal == nil { journal = NodeJournal(node: progress.node) }
-              guard journal?.node == progress.node else { continue }
+            guard record.kind?.isForJournals == true else { continue }
+            let event = try Event(record, in: records)
+            if journal == nil { journal = NodeJournal(node: event.stamp.node) }
+            guard journal?.node == event.stamp.node else { continue }
+            switch event {
+            case .clockMeasurement(let measurement): journal?.take(measurement)
+            case .logProgress(let progress):
               journal?.take(progress, through: self.lastIndex) {
                 self.base.place($0)?.term == $1
               }
-            case .occurrence:
-              let occurrence = try NodeOccurrence(record.body, in: records)
-              if journal == nil { journal = NodeJournal(node: occurrence.stamp.node) }
-              guard journal?.node == occurrence.stamp.node else { continue }
-              journal?.take(occurrence)
-            default: continue
+            case .occurrence(let occurrence): journal?.take(occurrence)
+            case .payment, .clockReport, .beacon, .membership, .policy, .leadership: break
             }
           }
         }

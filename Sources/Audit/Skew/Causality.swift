@@ -14,9 +14,6 @@ package struct CausalInterval: Hashable, Sendable {
   /// No larger, by messages from the first clock to the second.
   package internal(set) var high: Int64?
 
-  /// Whether the clocks read alike is among what is possible.
-  package var holdsZero: Bool { (low ?? .min) <= 0 && (high ?? .max) >= 0 }
-
   /// Whether the clocks moved against each other within this part of the time: no one offset explains all
   /// messages.
   var isCrossed: Bool { (low ?? .min) > (high ?? .max) }

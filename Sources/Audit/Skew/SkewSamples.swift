@@ -30,53 +30,36 @@ package struct SkewOptions: Sendable {
 
 /// One stamp of the log. 56 bytes, so that ten million fit in memory.
 struct SkewSample: BitwiseCopyable {
-  var raw: Int64
-  var correction: Int64
-  var bound: Int64
+  var moment: ClockMoment
   var sequence: UInt64
   var hybridWall: Int64
   var hybridLogical: UInt32
-  var epoch: UInt32
-  var node: UInt16
-  var status: UInt8
-  /// Reference in bits 0–1; bit 7 where the event is a payment.
-  var kind: UInt8
-
-  private static let paymentFlag: UInt8 = 0x80
+  var isPayment: Bool
 
   init(_ stamp: Stamp, sequence: EventSequence, isPayment: Bool) {
-    raw = stamp.reading.rawNanoseconds
-    correction = stamp.reading.correctionNanoseconds
-    bound = stamp.reading.boundNanoseconds
+    moment = ClockMoment(stamp)
     self.sequence = sequence.rawValue
     hybridWall = stamp.hybrid.wallNanoseconds
     hybridLogical = stamp.hybrid.logical
-    epoch = stamp.reading.epoch
-    node = stamp.node.rawValue
-    status = stamp.reading.status.rawValue
-    kind = stamp.reading.reference.rawValue | (isPayment ? Self.paymentFlag : 0)
+    self.isPayment = isPayment
   }
 
-  var corrected: Int64 { raw &+ correction }
+  var raw: Int64 { moment.raw }
+  var correction: Int64 { moment.correction }
+  var bound: Int64 { moment.bound }
+  var epoch: UInt32 { moment.epoch }
+  var node: UInt16 { moment.node }
+  var status: UInt8 { moment.status }
+  var reference: UInt8 { moment.reference }
+  var corrected: Int64 { moment.corrected }
   /// raw − the reference's time, as far as the node knew it.
   var offset: Int64 { 0 &- correction }
-  var isPayment: Bool { kind & Self.paymentFlag != 0 }
-  var reference: UInt8 { kind & ~Self.paymentFlag }
   var isSynchronized: Bool { status == ClockStatus.synchronized.rawValue }
   var isExternal: Bool { reference == ClockReference.external.rawValue }
   /// Whether its interval may be held against others of the same reference.
-  var isComparable: Bool {
-    reference != ClockReference.local.rawValue
-      && (isSynchronized || status == ClockStatus.holdover.rawValue)
-  }
+  var isComparable: Bool { moment.isComparable }
   /// When it was, by its bound: about corrected time.
-  var interval: TimeInterval {
-    // A forged stamp may claim any bound.
-    let (earliest, isTooEarly) = corrected.subtractingReportingOverflow(bound)
-    let (latest, isTooLate) = corrected.addingReportingOverflow(bound)
-    return TimeInterval(
-      earliest: isTooEarly ? .min : earliest, latest: isTooLate ? .max : latest)
-  }
+  var interval: TimeInterval { TimeInterval(earliest: moment.earliest, latest: moment.latest) }
   var isDisciplined: Bool { status != ClockStatus.unsynchronized.rawValue }
 }
 

@@ -49,12 +49,7 @@ public struct ProgressMark: Hashable, Sendable {
   }
 
   /// The mark's time as a stamp of `node`.
-  public func stamp(node: NodeID) -> Stamp {
-    Stamp(
-      reading: reading,
-      hybrid: HybridTimestamp(wallNanoseconds: reading.correctedNanoseconds, logical: 0),
-      node: node)
-  }
+  public func stamp(node: NodeID) -> Stamp { Stamp(reading, of: node) }
 }
 
 /// When a node's batches arrived, became durable, were committed and applied, by its own clock: the causal

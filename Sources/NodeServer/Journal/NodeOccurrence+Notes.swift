@@ -8,16 +8,6 @@ import Raft
 import Replica
 import SegmentLog
 
-extension Stamp {
-  /// A reading as the journal has it: hybrid time is corrected time, since nothing follows from it.
-  init(_ reading: ClockReading, of node: NodeID) {
-    self.init(
-      reading: reading,
-      hybrid: HybridTimestamp(wallNanoseconds: reading.correctedNanoseconds, logical: 0),
-      node: node)
-  }
-}
-
 extension NodeOccurrence {
   /// What the journal keeps of a note; nil for what the log itself tells.
   init?(_ note: NodeNote, _ stamp: Stamp) {
